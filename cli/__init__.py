@@ -1,0 +1,1 @@
+"""``dr``, the operator's command line: one file a group of commands."""

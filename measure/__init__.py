@@ -1,0 +1,1 @@
+"""What was observed: observer and workload processes, ledger, milestones, verdict."""

@@ -1,0 +1,1 @@
+"""What was promised: the disaster recovery plan (``drp.toml``) as data."""

@@ -1,0 +1,1 @@
+"""What is told: the record of a drill and every form it is shown in."""

@@ -1,0 +1,1 @@
+"""What is drilled: the images, their configuration, and the Compose project that runs them."""
