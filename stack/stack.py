@@ -1,0 +1,238 @@
+"""The stack that is drilled: one Compose project, found again by its labels from any process."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+import requests
+from docker.models.containers import Container
+
+from plan.errors import UserError
+from stack.compose import ComposeError, DrillCompose, compose_project
+
+COMPOSE_FILE = Path(__file__).resolve().parent.parent / "docker-compose.test.yml"
+DRILL_LABEL = "dr.drill"
+RUN_DIR_LABEL = "dr.run_dir"
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    """A command that ran inside a container: its exit status and all that it printed."""
+
+    exit_code: int
+    output: str
+
+
+def connect(timeout_s: int = 30) -> docker.DockerClient:
+    """A client of the Docker engine, which has answered.
+
+    :raises UserError: when no engine answers.
+    """
+    try:
+        client = docker.from_env(timeout=timeout_s)
+        client.ping()
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise UserError(
+            f"no Docker engine answers ({error})", "run `make setup`, which starts one"
+        ) from error
+    return client
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One site's stack. ``files`` are the Compose file and any overrides, in order.
+
+    :param drill_id: the run's id, which every container, network and volume carries as ``dr.drill``.
+    :param run_dir: the run's folder, where ``stack.json`` keeps what :meth:`attach` needs.
+    """
+
+    drill_id: str
+    run_dir: Path
+    files: tuple[Path, ...] = (COMPOSE_FILE,)
+    site: str = "a"
+    context: str = "default"
+
+    @classmethod
+    def attach(cls, run_dir: Path) -> Stack:
+        """The stack that the run in ``run_dir`` started, whether that run still lives or not.
+
+        :raises UserError: when the folder knows of none.
+        """
+        try:
+            kept = json.loads((run_dir / "stack.json").read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(
+                f"{run_dir} holds no stack (stack.json is not there)", "name the folder of a run that is up"
+            ) from error
+        files = tuple(Path(file) for file in kept["files"])
+        return cls(kept["drill_id"], run_dir, files, kept["site"], kept["context"])
+
+    @property
+    def project(self) -> str:
+        """The Compose project's name."""
+        return f"dr-{self.drill_id}-{self.site}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What everything the drill creates is marked with."""
+        return {DRILL_LABEL: self.drill_id, RUN_DIR_LABEL: str(self.run_dir.resolve())}
+
+    @cached_property
+    def docker(self) -> docker.DockerClient:
+        """The engine's client."""
+        return connect()
+
+    @cached_property
+    def _compose(self) -> DrillCompose:
+        environment = {
+            "DRILL_ID": self.drill_id,
+            "DRILL_RUN_DIR": str(self.run_dir.resolve()),
+            "DRILL_SITE": self.site,
+        }
+        return compose_project(self.project, self.files, environment)
+
+    def compose(self, *args: str, env: Mapping[str, str] | None = None, timeout_s: float = 120) -> str:
+        """Run ``docker compose ARGS`` on this stack; see :meth:`DrillCompose.run`."""
+        return self._compose.run(*args, env=env, timeout_s=timeout_s)
+
+    def up(self) -> None:
+        """Start everything and wait until every service is healthy.
+
+        :raises UserError: when it does not come up, with each service that is not healthy and its last words.
+        """
+        connect()
+        kept = {
+            "drill_id": self.drill_id,
+            "files": [str(file) for file in self.files],
+            "site": self.site,
+            "context": self.context,
+        }
+        (self.run_dir / "stack.json").write_text(json.dumps(kept) + "\n", encoding="utf-8")
+        try:
+            self._compose.start()
+        except ComposeError as error:
+            sick = "\n".join(f"    {line}" for line in self.unhealthy())
+            raise UserError(
+                f"the stack did not become healthy: {error}\n{sick}",
+                f"read {self.run_dir}/logs/, mend the service named above, then try again",
+            ) from error
+
+    def down(self) -> None:
+        """Remove the stack's containers, networks and volumes."""
+        self._compose.stop()
+
+    def containers(self) -> list[Container]:
+        """Every container of the stack, running or not."""
+        listed: list[Container] = self.docker.containers.list(
+            all=True, filters={"label": f"com.docker.compose.project={self.project}"}, ignore_removed=True
+        )
+        return listed
+
+    def service_of(self, container: Container) -> str:
+        """The Compose service that a container of the stack runs."""
+        return str(container.labels["com.docker.compose.service"])
+
+    def container(self, service: str) -> Container:
+        """The container of ``service``, with its present state.
+
+        :raises LookupError: when there is none.
+        """
+        label = f"com.docker.compose.service={service}"
+        found = self.docker.containers.list(
+            all=True,
+            filters={"label": [f"com.docker.compose.project={self.project}", label]},
+            ignore_removed=True,
+        )
+        if not found:
+            raise LookupError(f"the stack {self.project} has no container of the service {service}")
+        return found[0]
+
+    def address(self, service: str, port: int, protocol: str = "tcp") -> tuple[str, int]:
+        """Host and port where ``service``'s ``port`` is published just now; a restart changes it.
+
+        :raises LookupError: when it is not published, as while the container is down.
+        """
+        published = self.container(service).ports.get(f"{port}/{protocol}")
+        if not published:
+            raise LookupError(f"{service} publishes no port {port}/{protocol} just now")
+        return str(published[0]["HostIp"]), int(published[0]["HostPort"])
+
+    def url(self, service: str, port: int) -> str:
+        """The HTTP base address of a published port; see :meth:`address`."""
+        host, host_port = self.address(service, port)
+        return f"http://{host}:{host_port}"
+
+    def dsn(self) -> str:
+        """Connection string of the database, past the proxy."""
+        host, port = self.address("postgres", 5432)
+        password = os.environ.get("DRILL_POSTGRES_PASSWORD", "postgres")
+        return (
+            f"host={host} port={port} dbname=minimarket user=postgres password={password} connect_timeout=3"
+        )
+
+    def exec(self, service: str, argv: Sequence[str], timeout_s: float = 10, user: str = "") -> ExecResult:
+        """Run a command inside ``service``'s container; the container's own ``timeout`` bounds it.
+
+        :returns: exit status 124 or 137 when it took longer than ``timeout_s``.
+        """
+        bounded = ["timeout", "-k", "1", f"{timeout_s:g}", *argv]
+        code, output = self.container(service).exec_run(bounded, user=user)
+        if code is None or not isinstance(output, bytes):
+            raise RuntimeError(f"the engine gave no exit status for {argv[0]} in {service}")
+        return ExecResult(code, output.decode("utf-8", "replace"))
+
+    def unhealthy(self) -> list[str]:
+        """One line for each service that is not up and healthy, with the last thing its check or log said."""
+        lines = []
+        for container in self.containers():
+            state = container.attrs["State"]
+            health = state.get("Health") or {}
+            if state["Status"] == "running" and health.get("Status", "healthy") == "healthy":
+                continue
+            checks = health.get("Log") or []
+            last = checks[-1]["Output"].strip() if checks else ""
+            if not last:
+                log = container.logs(tail=1).decode("utf-8", "replace").strip()
+                last = log or state.get("Error") or "no log"
+            check = health.get("Status", "no check")
+            lines.append(f"{self.service_of(container)} is {state['Status']}, {check}: {last}")
+        return lines
+
+    def save_logs(self, folder: Path) -> None:
+        """Write each service's log to ``folder/logs/`` and the containers' states to ``containers.json``."""
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        states = []
+        for container in self.containers():
+            service = self.service_of(container)
+            (folder / "logs" / f"{service}.log").write_bytes(container.logs(timestamps=True))
+            states.append({"service": service, **_state(container)})
+        (folder / "containers.json").write_text(json.dumps(states, indent=2) + "\n", encoding="utf-8")
+
+
+def _state(container: Container) -> dict[str, Any]:
+    """What of a container's state is shown: an allow-list, since its environment holds secrets."""
+    state = container.attrs["State"]
+    health = state.get("Health") or {}
+    return {
+        "container": container.name,
+        "image": container.attrs["Image"],
+        "status": state["Status"],
+        "health": health.get("Status"),
+        "exit_code": state["ExitCode"],
+        "oom_killed": state["OOMKilled"],
+        "restarts": container.attrs["RestartCount"],
+        "started": state["StartedAt"],
+        "finished": state["FinishedAt"],
+        "networks": {
+            name: sorted(net.get("Aliases") or [])
+            for name, net in container.attrs["NetworkSettings"]["Networks"].items()
+        },
+    }
