@@ -183,11 +183,15 @@ class Record(_Model):
     commit: str | None = None
     commit_dirty: bool | None = None
     images: list[ImageRef] = []
-    environment: dict[str, str] = Field(default={}, description="engine, compose, kernel, cpus, memory, python")
+    environment: dict[str, str] = Field(
+        default={}, description="engine, compose, kernel, cpus, memory, python"
+    )
     stack_start_s: float | None = None
     problem: str | None = Field(default=None, description="what kept the run from being complete")
     drills: list[DrillRecord] = []
-    drills_planned: list[str] = Field(default=[], description="ids collected; those not in drills were not reached")
+    drills_planned: list[str] = Field(
+        default=[], description="ids collected; those not in drills were not reached"
+    )
     phases: list[Phase] = Field(default=[], description="of the whole run, seconds from its start")
     cleanup: Cleanup | None = None
 

@@ -1,0 +1,1 @@
+"""The drills: one file a scenario or procedure of the DRP."""
