@@ -17,8 +17,9 @@ from fixtures.drill import Drill
 def test_service_failover(drill: Drill) -> None:
     """The dashboard, killed, answers again within 30 s without a human hand. The process is killed, not the
     container: Docker takes `docker kill` for an operator's wish, and its restart policy would never act."""
-    drill.hold_steady_state()
-    drill.inject(KillProcess(drill.target, "dashboard"))
-    drill.await_self_healing("dashboard")
-    drill.detect("DashboardRestarted", "DashboardDown")
-    drill.validate()
+    with drill:
+        drill.hold_steady_state()
+        drill.inject(KillProcess(drill.stack, "dashboard"))
+        drill.await_self_healing("dashboard")
+        drill.detect("DashboardRestarted", "DashboardDown")
+        drill.verify()

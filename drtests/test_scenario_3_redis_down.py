@@ -13,12 +13,13 @@ from fixtures.drill import Drill
 def test_redis_killed(drill: Drill) -> None:
     """Without Redis the dashboard goes on answering from the database, slower; the engineer is paged within
     3 minutes, restarts Redis, the cache rebuilds and performance is back within 5 minutes, with no data lost."""
-    drill.hold_steady_state()
-    drill.inject(KillContainer(drill.target, "redis"))
-    drill.detect("RedisDown")
-    drill.expect_degraded_service()
-    drill.recover("redis-down")
-    drill.validate()
+    with drill:
+        drill.hold_steady_state()
+        drill.inject(KillContainer(drill.stack, "redis"))
+        drill.detect("RedisDown")
+        drill.expect_degraded_service()
+        drill.recover("redis-down")
+        drill.verify()
 
 
 @pytest.mark.monthly_drill(
@@ -27,9 +28,10 @@ def test_redis_killed(drill: Drill) -> None:
 def test_redis_out_of_memory(drill: Drill) -> None:
     """A Redis that is full refuses writes, and a restart reloads the full snapshot: only when the memory check
     finds it critical does the runbook flush, and the cache rebuilds within 5 minutes, with no data lost."""
-    drill.hold_steady_state()
-    drill.inject(FillMemory(drill.target, "redis"))
-    drill.detect("RedisMemoryCritical", "CacheDegraded")
-    drill.expect_degraded_service()
-    drill.recover("redis-down")
-    drill.validate()
+    with drill:
+        drill.hold_steady_state()
+        drill.inject(FillMemory(drill.stack, "redis"))
+        drill.detect("RedisMemoryCritical", "CacheDegraded")
+        drill.expect_degraded_service()
+        drill.recover("redis-down")
+        drill.verify()
