@@ -1,4 +1,4 @@
-"""The three-valued verdict: PASS, FAIL, or INVALID when a drill proved nothing (design after Jepsen's ``unknown``)."""
+"""The three-valued verdict: PASS, FAIL, or INVALID when a drill proved nothing (Jepsen's ``unknown``)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """How a promise fared. INVALID means that nothing was proved either way; it fails a run like FAIL does."""
+    """How a promise fared. INVALID: nothing was proved either way; it fails a run like FAIL does."""
 
     PASS = "PASS"
     FAIL = "FAIL"

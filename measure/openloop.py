@@ -1,0 +1,108 @@
+"""Doing something at a steady rate, whatever becomes of it: the open loop that observer and workload share.
+
+A slot that cannot be used is counted and reported, never made up for: a burst after a stall would be a load
+that no client asked for, and a closed loop would stop asking just when the service stops answering
+("coordinated omission").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+
+class OpenLoop:
+    """Starts ``work`` every ``period_s`` seconds, at most ``max_in_flight`` at a time.
+
+    :param work: called with how late its slot is, in seconds.
+    :param skipped: called with the number of slots that passed unused, and why: ``"in flight"`` (as many as
+        allowed were still running) or ``"stalled"`` (this process could not run).
+    """
+
+    def __init__(
+        self,
+        period_s: float,
+        work: Callable[[float], Awaitable[None]],
+        skipped: Callable[[int, str], None],
+        max_in_flight: int,
+    ) -> None:
+        self._period = period_s
+        self._work = work
+        self._skipped = skipped
+        self._max = max_in_flight
+        self._running: set[asyncio.Future[None]] = set()
+
+    async def run(self, first: float, stop: asyncio.Event, finish_s: float) -> None:
+        """Run from the monotonic time ``first`` until ``stop``, then give what is in flight ``finish_s`` s.
+
+        :raises Exception: the first one that ``work`` raised: work that can fail must say so itself.
+        """
+        slot = first
+        while not stop.is_set():
+            await asyncio.sleep(max(0.0, slot - time.monotonic()))
+            now = time.monotonic()
+            missed = int((now - slot) / self._period)
+            if missed:
+                self._skipped(missed, "stalled")
+                slot += missed * self._period
+            if len(self._running) >= self._max:
+                self._skipped(1, "in flight")
+            else:
+                self._start(now - slot)
+            slot += self._period
+            self._raise_failed()
+        if self._running:
+            await asyncio.wait(self._running, timeout=finish_s)
+        self._raise_failed()
+
+    def _start(self, late: float) -> None:
+        self._running.add(asyncio.ensure_future(self._work(late)))
+
+    def _raise_failed(self) -> None:
+        done = {task for task in self._running if task.done()}
+        self._running -= done
+        for task in done:
+            task.result()
+
+
+async def tick(record: Callable[[float, float], None], stop: asyncio.Event, every_s: float) -> None:
+    """Record how late this process's own clock ticks: what stands still between two ticks saw nothing.
+
+    :param record: called with the monotonic time and how late the tick is, in seconds.
+    """
+    while not stop.is_set():
+        due = time.monotonic() + every_s
+        await asyncio.sleep(every_s)
+        now = time.monotonic()
+        record(now, max(0.0, now - due))
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[asyncio.Event]:
+    """An event that is set by SIGTERM, or when standard input ends because the parent has died."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def from_parent() -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            loop.remove_reader(sys.stdin.fileno())
+            stop.set()
+
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_reader(sys.stdin.fileno(), from_parent)
+    try:
+        yield stop
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+def cost(started: float) -> dict[str, Any]:
+    """What this process has cost since the monotonic time ``started``: CPU seconds against wall seconds."""
+    return {"t": time.monotonic(), "cpu_s": time.process_time(), "wall_s": time.monotonic() - started}
