@@ -55,7 +55,7 @@ class MeasuringProcess:
                 stderr=output,
                 cwd=_ROOT,
                 env={**os.environ, **(environment or {})},
-                start_new_session=True,  # Ctrl-C is the parent's to handle: the last probes must still come in
+                start_new_session=True,  # Ctrl-C is the parent's to handle
             )
 
     @property
@@ -75,7 +75,8 @@ class MeasuringProcess:
         """
         if not self.alive:
             raise ProcessDiedError(
-                f"the {self.name} ended by itself (exit status {self._process.returncode}): {self._last_words()}"
+                f"the {self.name} ended by itself "
+                f"(exit status {self._process.returncode}): {self._last_words()}"
             )
 
     def wait_for(self, path: Path, text: str, timeout_s: float) -> None:
