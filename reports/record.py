@@ -112,6 +112,25 @@ class Comparison(_Model):
     verdict: Verdict
 
 
+class TableCheck(_Model):
+    """A table of the baseline (data older than the load) against what was found after the drill."""
+
+    table: str
+    rows_before: int | None
+    rows_after: int | None
+    same_content: bool | None = Field(description="content hash as before; null: could not be examined")
+    invariant: bool | None = Field(default=None, description="stock = initial - sold; null: has none")
+    note: str = ""
+
+
+class ProcessCost(_Model):
+    """What a process of the suite's own took from the machine that it measured."""
+
+    process: str = Field(description="observer or workload")
+    cpu_s: float
+    wall_s: float
+
+
 class Phase(_Model):
     name: str
     start_s: float = Field(description="seconds from T0; negative before the fault")
@@ -141,10 +160,22 @@ class DrillRecord(_Model):
     alerts: list[AlertRecord] = []
     ledger: LedgerRecord | None = None
     comparisons: list[Comparison] = []
+    tables: list[TableCheck] = []
+    costs: list[ProcessCost] = []
     phases: list[Phase] = []
     deviations: list[str] = []
     residue: list[str] = []
     evidence: str = Field(description="the drill's folder of evidence, relative to the run's folder")
+
+    def objective(self, name: str) -> Objective | None:
+        """The objective of that name; None when the drill has none."""
+        return next((objective for objective in self.objectives if objective.name == name), None)
+
+    @property
+    def recovery_objective(self) -> Objective | None:
+        """The one about recovery time: the scenario's RTO, or a procedure's own under its own name."""
+        own = [objective for objective in self.objectives if objective.name not in ("RPO", "detection")]
+        return own[0] if own else None
 
 
 class PlanRef(_Model):
@@ -196,11 +227,16 @@ class Record(_Model):
     cleanup: Cleanup | None = None
 
     @property
+    def not_reached(self) -> list[str]:
+        """The drills that were planned and never ran, in their order."""
+        ran = {drill.id for drill in self.drills}
+        return [planned for planned in self.drills_planned if planned not in ran]
+
+    @property
     def verdict(self) -> Verdict:
         """The whole run's: the worst drill, and never PASS for a run that was cut short or left something behind."""
         verdict = worst(drill.verdict for drill in self.drills)
-        missing = set(self.drills_planned) - {drill.id for drill in self.drills}
-        if verdict is Verdict.PASS and (self.status != "complete" or missing or self.problem):
+        if verdict is Verdict.PASS and (self.status != "complete" or self.not_reached or self.problem):
             return Verdict.INVALID
         if self.cleanup and self.cleanup.left:
             return Verdict.FAIL

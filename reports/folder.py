@@ -1,0 +1,83 @@
+"""The folder of one run, and who owns it: ``reports/out/<drill id>/``, with ``latest`` beside it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+
+from plan.errors import UserError
+
+LOCK = ".lock"
+LATEST = "latest"
+NEEDED_BYTES = 256 * 1024 * 1024
+
+
+class RunFolder:
+    """A run's folder, owned by this process for as long as its lock is held: the kernel frees it on death."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self._lock: int | None = lock
+
+    def close(self) -> None:
+        """Give the folder up; idempotent."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def create(root: Path, drill_id: str, needed_bytes: int = NEEDED_BYTES) -> RunFolder:
+    """Make the folder of the run ``drill_id`` under ``root``, own it, and point ``latest`` at it.
+
+    :param needed_bytes: free space without which a run is not begun: evidence that stops half-way is worthless.
+    :raises UserError: when it cannot be made or written, the disk is full, or the run is there already.
+    """
+    path = (root / drill_id).absolute()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(root).free
+        if free < needed_bytes:
+            raise UserError(
+                f"{root} has {free / 2**20:.0f} MB left, a run needs {needed_bytes / 2**20:.0f} MB",
+                "free some space, for instance by removing old runs from it",
+            )
+        path.mkdir()
+        lock = _lock(path)
+        _point(root / LATEST, path)
+    except FileExistsError as error:
+        raise UserError(f"{error.filename} is there already", "remove it, or use another drill id") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}", _remedy(error)) from error
+    return RunFolder(path, lock)
+
+
+def _lock(path: Path) -> int:
+    lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    return lock
+
+
+def _point(link: Path, target: Path) -> None:
+    # A rename, so that nobody ever finds no "latest"; relative, so that the whole folder can be moved.
+    temporary = link.with_name(f".{LATEST}.{target.name}")
+    temporary.symlink_to(target.name)
+    temporary.replace(link)
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space on that disk"
+    return "make the folder writable, or choose another one"
