@@ -6,8 +6,8 @@
      "prev": "000…", "hash": "…"}
 
 ``t`` is in monotonic seconds. ``hash`` is the SHA-256 of the line's other fields as compact JSON with sorted
-keys, ``prev`` among them: to change, drop or add a line, every later line has to be rewritten. A line that was
-cut off at the end of the file is what a killed process leaves; it is reported, and the lines before it count.
+keys, ``prev`` among them: to change, drop or add a line, every later line has to be rewritten. A line that
+was cut off at the end of the file is what a killed process leaves; it is reported, the lines before it count.
 """
 
 from __future__ import annotations

@@ -51,23 +51,18 @@ def number(value: float | None, unit: str = "") -> str:
     """A figure with three digits that count, and its unit; words for None."""
     if value is None:
         return NOT_MEASURED
-    text = (
-        count(int(value))
-        if value == int(value)
-        else f"{value:.3g}"
-        if abs(value) < 1000
-        else count(round(value))
-    )
-    return f"{text} {unit}".rstrip()
+    whole = value == int(value) or abs(value) >= 1000
+    return f"{count(round(value)) if whole else f'{value:.3g}'} {unit}".rstrip()
 
 
 def percent(share: float) -> str:
     """A share as ``2.4 %``; as many digits as it takes not to say 100 or 0 where it is not."""
     value = share * 100
-    if abs(value) < 10 or 99 < abs(value) < 100:
-        text = f"{value:.1f}"
-        return f"{'<0.1' if text == '0.0' and value > 0 else '>99.9' if text == '100.0' and value < 100 else text} %"
-    return f"{value:.0f} %"
+    if 0 < value < 0.1:
+        return "<0.1 %"
+    if 99.9 < value < 100:
+        return ">99.9 %"
+    return f"{value:.1f} %" if abs(value) < 10 or 99 < value < 100 else f"{value:.0f} %"
 
 
 def utc(moment: datetime | None) -> str:

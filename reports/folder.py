@@ -41,7 +41,7 @@ class RunFolder:
 def create(root: Path, drill_id: str, needed_bytes: int = NEEDED_BYTES) -> RunFolder:
     """Make the folder of the run ``drill_id`` under ``root``, own it, and point ``latest`` at it.
 
-    :param needed_bytes: free space without which a run is not begun: evidence that stops half-way is worthless.
+    :param needed_bytes: free space without which a run is not begun: half the evidence is worthless.
     :raises UserError: when it cannot be made or written, the disk is full, or the run is there already.
     """
     path = (root / drill_id).absolute()

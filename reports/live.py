@@ -1,6 +1,6 @@
-"""What the terminal shows while a drill runs: the phase it is in, the time against the RTO, the last thing seen.
+"""What the terminal shows while a drill runs: its phase, the time against the RTO, the last thing seen.
 
-On a terminal one line is redrawn; elsewhere (CI, a file) plain lines come, with a heartbeat when nothing happens.
+On a terminal one line is redrawn; elsewhere (CI, a file) plain lines come, with a heartbeat when all is quiet.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ class Progress:
         self._tell()
 
     def fault_effective(self, t_zero: float) -> None:
-        """The fault is in effect since ``t_zero`` (monotonic seconds): from here on, time runs against the RTO."""
+        """The fault is in effect since ``t_zero`` (monotonic seconds): time runs against the RTO."""
         self._t_zero = t_zero
         self._tell()
 
     def recovered(self, verified: float) -> None:
-        """Recovery was verified at ``verified`` (monotonic seconds): the clock against the RTO stands still."""
+        """Recovery was verified at ``verified`` (monotonic seconds): the clock stands still."""
         self._ended = verified
         self._tell()
 

@@ -234,7 +234,7 @@ class Record(_Model):
 
     @property
     def verdict(self) -> Verdict:
-        """The whole run's: the worst drill, and never PASS for a run that was cut short or left something behind."""
+        """The whole run's: the worst drill; never PASS for a run cut short or with something left behind."""
         verdict = worst(drill.verdict for drill in self.drills)
         if verdict is Verdict.PASS and (self.status != "complete" or self.not_reached or self.problem):
             return Verdict.INVALID
