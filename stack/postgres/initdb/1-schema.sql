@@ -1,0 +1,19 @@
+-- The shop. A sale moves stock: stock = initial_stock - sum of the quantities sold, always.
+CREATE TABLE products (
+    id            integer PRIMARY KEY,
+    sku           text NOT NULL UNIQUE,
+    name          text NOT NULL,
+    price_cents   integer NOT NULL CHECK (price_cents > 0),
+    initial_stock integer NOT NULL,
+    stock         integer NOT NULL CHECK (stock >= 0)
+) WITH (fillfactor = 70);
+
+CREATE TABLE sales (
+    id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    client_id        text NOT NULL UNIQUE,
+    product_id       integer NOT NULL REFERENCES products,
+    quantity         integer NOT NULL CHECK (quantity > 0),
+    unit_price_cents integer NOT NULL,
+    sold_at          timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX sales_sold_at ON sales (sold_at);
