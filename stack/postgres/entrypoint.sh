@@ -9,8 +9,12 @@ initialise() {
     local user=${POSTGRES_USER:-postgres} database=${POSTGRES_DB:-postgres}
     # Syncing page by page while the cluster is made only costs time: one sync at the end covers it all, and a
     # crash before that leaves no PG_VERSION-complete cluster that anybody has written to.
-    as_postgres initdb --no-sync --username="$user" --pwfile=<(printf '%s' "$POSTGRES_PASSWORD") \
+    local password_file
+    password_file=$(as_postgres mktemp)
+    printf '%s' "$POSTGRES_PASSWORD" >"$password_file"
+    as_postgres initdb --no-sync --username="$user" --pwfile="$password_file" \
         --auth-local=trust --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8 >/dev/null
+    rm "$password_file"
     printf 'host all all all scram-sha-256\nhost replication all all scram-sha-256\n' >>"$PGDATA/pg_hba.conf"
     as_postgres pg_ctl -w -s start -o "-c listen_addresses='' -c fsync=off -c archive_mode=off"
     if [ "$database" != postgres ]; then
