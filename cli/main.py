@@ -1,0 +1,33 @@
+"""The ``dr`` command."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cli import plan, stack
+from plan.errors import UserError
+
+app = typer.Typer(
+    name="dr",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Disaster recovery drills: read the plan, judge a ledger, run a runbook, undo a fault.\n\n"
+    "The drills themselves are run by pytest: make drill, or pytest -m monthly_drill.",
+)
+app.add_typer(plan.app, name="plan")
+app.add_typer(stack.app, name="stack")
+
+
+def main() -> None:
+    """Run the command line; what the user can mend is said without a traceback, exit status 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"dr: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("dr: interrupted", file=sys.stderr)
+        sys.exit(130)

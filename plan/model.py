@@ -1,0 +1,252 @@
+"""The disaster recovery plan as types: what ``drp.toml`` may hold, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from plan.duration import EXPECTED, parse_duration
+
+
+def _duration(value: object) -> timedelta:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not {EXPECTED}")
+    return parse_duration(value)
+
+
+def _positive(value: object) -> timedelta:
+    duration = _duration(value)
+    if not duration:
+        raise ValueError("it must be longer than nothing")
+    return duration
+
+
+def _objective(value: object) -> timedelta | None:
+    return None if isinstance(value, str) and value.lower() == "n/a" else _positive(value)
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+PositiveDuration = Annotated[timedelta, BeforeValidator(_positive)]
+Rpo = Annotated[timedelta | None, BeforeValidator(_objective)]
+Ratio = Annotated[float, Field(gt=0, le=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class Heading(_Part):
+    """What the plan is called."""
+
+    title: str
+    version: str
+    objective: str
+    prepared: date
+    last_tested: str
+
+
+class Component(_Part):
+    """A row of the DRP's table of objectives. ``rpo`` is None where all can be rebuilt."""
+
+    name: str
+    rto: PositiveDuration
+    rpo: Rpo
+    priority: Literal["critical", "medium", "low"]
+
+
+class Step(_Part):
+    """A step as the DRP writes it, command and all; what is really run is the runbook's."""
+
+    number: int = Field(ge=1)
+    title: str
+    command: str
+
+
+class Box(_Part):
+    """A box of a scenario's validation list."""
+
+    id: str
+    text: str
+
+
+class Scenario(_Part):
+    """A recovery procedure of the DRP. ``detection`` is the longest time until somebody is told."""
+
+    number: int = Field(ge=1)
+    title: str
+    component: str
+    symptoms: tuple[str, ...] = Field(strict=False, min_length=1)
+    detection: Duration
+    detected_by: str = ""
+    rto: PositiveDuration
+    rto_text: str = ""
+    steps: tuple[Step, ...] = Field(strict=False, min_length=1)
+    boxes: tuple[Box, ...] = Field(strict=False, min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Scenario:
+        if self.detection > self.rto:
+            raise ValueError("detection: it is allowed to take longer than the recovery (rto)")
+        if [step.number for step in self.steps] != list(range(1, len(self.steps) + 1)):
+            raise ValueError("steps: their numbers are not 1, 2, 3, …")
+        if len({box.id for box in self.boxes}) != len(self.boxes):
+            raise ValueError("boxes: an id is used twice")
+        return self
+
+    def box(self, box_id: str) -> Box:
+        """The validation box with that id.
+
+        :raises KeyError: when the scenario has none.
+        """
+        for box in self.boxes:
+            if box.id == box_id:
+                return box
+        raise KeyError(box_id)
+
+
+class Procedure(_Part):
+    """One of the DRP's test procedures. ``sla`` is its own limit, where it has one."""
+
+    number: int = Field(ge=1)
+    title: str
+    script: str
+    sla: PositiveDuration | None = None
+    steps: tuple[Step, ...] = Field(strict=False, min_length=1)
+
+
+class DatabaseBackup(_Part):
+    """DRP, Backup Strategy 1."""
+
+    schedule: str
+    command: str
+    location: str
+    retention: PositiveDuration
+    verification: str
+
+
+class Pitr(_Part):
+    """DRP, Point-in-Time Recovery: the settings as the plan's letter has them."""
+
+    wal_level: str
+    archive_mode: str
+    archive_command: str
+
+
+class RedisBackup(_Part):
+    """DRP, Backup Strategy 2."""
+
+    save: tuple[str, ...] = Field(strict=False)
+    snapshot: str
+    copy_command: str = Field(alias="copy")
+
+
+class CodeBackup(_Part):
+    """DRP, Backup Strategy 3."""
+
+    release_tag: str
+    config_paths: tuple[str, ...] = Field(strict=False)
+
+
+class Backup(_Part):
+    """The DRP's backup strategy."""
+
+    database: DatabaseBackup
+    pitr: Pitr
+    redis: RedisBackup
+    code: CodeBackup
+
+
+class Schedule(_Part):
+    """When the monthly test is due: the ``week``-th ``weekday`` of a month, at ``time_utc``."""
+
+    text: str
+    weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+    week: int = Field(ge=1, le=4)
+    time_utc: time
+    duration: PositiveDuration
+    participants: str
+
+
+class EscalationLevel(_Part):
+    """A level of the escalation path; None: there is nobody above."""
+
+    level: int = Field(ge=1)
+    role: str
+    actions: tuple[str, ...] = Field(strict=False)
+    escalate_after: PositiveDuration | None = None
+
+
+class CommunicationMilestone(_Part):
+    """A step of the communication protocol, due so long after detection."""
+
+    name: str
+    due: Duration
+    until: PositiveDuration | None = None
+    actions: tuple[str, ...] = Field(strict=False)
+
+
+class Success(_Part):
+    """The DRP's success criteria."""
+
+    criteria: tuple[str, ...] = Field(strict=False, min_length=1)
+
+
+class DrillSettings(_Part):
+    """The suite's own figures; what each means stands beside it in ``drp.toml``."""
+
+    docker_contexts: tuple[str, ...] = Field(strict=False, min_length=1)
+    detection_channel: Literal["webhook", "slack", "pagerduty"]
+    api_writes_per_s: float = Field(gt=0)
+    sql_writes_per_s: float = Field(gt=0)
+    probe_every: PositiveDuration
+    probe_timeout: PositiveDuration
+    max_stall: PositiveDuration
+    quiet_timeout: PositiveDuration
+    steady_state: PositiveDuration
+    steady_timeout: PositiveDuration
+    effect_timeout: PositiveDuration
+    degraded_for: PositiveDuration
+    healed_timeout: PositiveDuration
+    aftermath: PositiveDuration
+    step_timeout: PositiveDuration
+    validation_timeout: PositiveDuration
+    memory_critical: Ratio
+    probes_in_a_row: int = Field(ge=1)
+    steady_availability: Ratio
+    degraded_availability: Ratio
+    cache_hit_ratio: Ratio
+    summary_stale_after: PositiveDuration
+    performance_factor: float = Field(ge=1)
+
+
+class Plan(_Part):
+    """The whole plan. ``sha256`` is that of the file it was read from."""
+
+    heading: Heading = Field(alias="plan")
+    components: dict[str, Component] = Field(min_length=1)
+    backup: Backup
+    scenarios: dict[str, Scenario] = Field(min_length=1)
+    procedures: dict[str, Procedure]
+    schedule: Schedule
+    escalation: tuple[EscalationLevel, ...] = Field(strict=False)
+    communication: tuple[CommunicationMilestone, ...] = Field(strict=False)
+    success: Success
+    drill: DrillSettings
+    sha256: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Plan:
+        for key, scenario in self.scenarios.items():
+            if scenario.component not in self.components:
+                known = ", ".join(self.components)
+                raise ValueError(f"scenarios.{key}.component: {scenario.component!r} is none of {known}")
+        for what, numbers in (
+            ("scenarios", [scenario.number for scenario in self.scenarios.values()]),
+            ("procedures", [procedure.number for procedure in self.procedures.values()]),
+            ("escalation", [level.level for level in self.escalation]),
+        ):
+            if len(set(numbers)) != len(numbers):
+                raise ValueError(f"{what}: a number is used twice")
+        return self
