@@ -1,0 +1,162 @@
+"""How the service fared before, during and after the fault, against the limits that the plan sets."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import psycopg
+
+from measure.observation import KINDS, Observation, Probe
+from measure.verdict import Verdict
+
+ENOUGH = 10
+"""With fewer probes than this a figure says nothing, and is None."""
+
+Window = tuple[float, float]
+"""From one monotonic time up to another, in seconds."""
+
+_NAMES = {"health": "health check", "read": "read", "write": "write and read-back"}
+
+
+class Windows(NamedTuple):
+    """The times that are compared: the steady state, the fault in effect, recovery verified."""
+
+    before: Window
+    during: Window
+    after: Window
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A figure in the three windows; None where it was not measured. Without a ``limit`` it is only told."""
+
+    name: str
+    unit: str
+    before: float | None
+    during: float | None
+    after: float | None
+    limit: str
+    verdict: Verdict
+
+
+def compare(
+    observation: Observation, windows: Windows, factor: float, hit_ratio: float | None = None
+) -> list[Comparison]:
+    """Latency of each kind of probe, share of probes that failed, share of reads that the cache answered.
+
+    :param factor: how many times its steady median a latency may be afterwards.
+    :param hit_ratio: the share of reads that the cache must answer afterwards; None: it is only told.
+    """
+    found: list[Comparison] = []
+    every: list[list[Probe]] = [[], [], []]
+    for kind in KINDS:
+        sets = [observation.between(kind, *window) for window in windows]
+        every = [[*probes, *more] for probes, more in zip(every, sets, strict=True)]
+        median = [latency(probes, 0.5) for probes in sets]
+        found.append(_compare(f"{_NAMES[kind]}, median", "ms", median, *_at_most(median[0], factor)))
+        found.append(_compare(f"{_NAMES[kind]}, 95th percentile", "ms", [latency(p, 0.95) for p in sets]))
+    errors = [error_ratio(probes) for probes in every]
+    found.append(_compare("probes that failed", "ratio", errors, "= 0", lambda after: after == 0))
+    hits = [cache_hit_ratio(observation.between("read", *window)) for window in windows]
+    if hit_ratio is None:
+        found.append(_compare("reads answered by the cache", "ratio", hits))
+    else:
+        least = hit_ratio
+        found.append(
+            _compare(
+                "reads answered by the cache", "ratio", hits, f"≥ {least:g}", lambda after: after >= least
+            )
+        )
+    return found
+
+
+def latency(probes: Sequence[Probe], quantile: float) -> float | None:
+    """A quantile (nearest rank) of the latency of the probes that were answered well, in milliseconds."""
+    times = sorted(probe.latency for probe in probes if probe.outcome == "ok")
+    if len(times) < ENOUGH:
+        return None
+    return round(1000 * times[max(0, math.ceil(quantile * len(times)) - 1)], 3)
+
+
+def error_ratio(probes: Sequence[Probe]) -> float | None:
+    """The share of probes that were not answered well, unknown fates among them."""
+    if len(probes) < ENOUGH:
+        return None
+    return sum(probe.outcome != "ok" for probe in probes) / len(probes)
+
+
+def cache_hit_ratio(reads: Sequence[Probe]) -> float | None:
+    """The share of answered reads that came from the cache."""
+    answered = [probe for probe in reads if probe.outcome == "ok" and probe.cache is not None]
+    if len(answered) < ENOUGH:
+        return None
+    return sum(probe.cache == "hit" for probe in answered) / len(answered)
+
+
+def median_latencies(observation: Observation, window: Window) -> dict[str, float] | None:
+    """The steady state's median of each kind, in seconds, as :class:`measure.timeline.Steady` takes them.
+
+    :returns: None when one of the kinds has too few probes.
+    """
+    medians = {kind: latency(observation.between(kind, *window), 0.5) for kind in KINDS}
+    known = {kind: median / 1000 for kind, median in medians.items() if median is not None}
+    return known if len(known) == len(KINDS) else None
+
+
+@dataclass(frozen=True)
+class Transactions:
+    """A reading of the database's own counter, at a monotonic time."""
+
+    t: float
+    count: int
+
+
+def database_transactions(dsn: str) -> Transactions:
+    """Transactions that the database has ended so far. Sessions report with a delay of up to a second.
+
+    :raises psycopg.Error: when the database cannot be asked.
+    """
+    with psycopg.connect(dsn, connect_timeout=3, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+    return Transactions(time.monotonic(), int(row[0]) if row else 0)
+
+
+def per_second(before: Transactions, after: Transactions) -> float | None:
+    """The rate between two readings; None when there is no time between them, or the counter was reset."""
+    if after.t <= before.t or after.count < before.count:
+        return None
+    return (after.count - before.count) / (after.t - before.t)
+
+
+def database_load(before: float | None, during: float | None, after: float | None) -> Comparison:
+    """The database's load in transactions a second: only told, since the load is ours."""
+    return _compare("database load", "transactions/s", [before, during, after])
+
+
+def _at_most(before: float | None, factor: float) -> tuple[str, Callable[[float], bool]]:
+    if before is None:
+        return f"≤ {factor:g} × before", lambda after: False
+    return f"≤ {factor:g} × before", lambda after: after <= factor * before
+
+
+def _compare(
+    name: str,
+    unit: str,
+    figures: Sequence[float | None],
+    limit: str = "",
+    holds: Callable[[float], bool] | None = None,
+) -> Comparison:
+    before, during, after = figures
+    if holds is None:
+        verdict = Verdict.PASS
+    elif after is None or before is None:
+        verdict = Verdict.INVALID
+    else:
+        verdict = Verdict.PASS if holds(after) else Verdict.FAIL
+    return Comparison(name, unit, before, during, after, limit, verdict)
