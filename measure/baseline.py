@@ -110,14 +110,13 @@ def compare(before: Baseline, dsn: str) -> list[str]:
                 )
             elif now.hash != was.hash:
                 differences.append(
-                    f"{table.label} has all {was.count} rows from before the load, but not with the same content"
+                    f"{table.label} has all {was.count} rows from before the load, but their content changed"
                 )
         known = set(before.broken_stock)
         broken = [each for each in _broken_stock(connection) if each not in known]
         if broken:
-            listed = "; ".join(broken[:_LISTED]) + (
-                f"; and {len(broken) - _LISTED} more" * (len(broken) > _LISTED)
-            )
+            more = f"; and {len(broken) - _LISTED} more" if len(broken) > _LISTED else ""
+            listed = "; ".join(broken[:_LISTED]) + more
             differences.append(f"stock is not initial stock less sales: {listed}")
     return differences
 
@@ -136,12 +135,13 @@ def _content(connection: psycopg.Connection[Any], table: _Table, marker: str | N
     if marker is None or not exists(connection, table.label):
         return Content(marker, 0, "0")
     query = sql.SQL(
-        "SELECT count(*), coalesce(sum(hashtextextended(ROW({})::text, 0)), 0)::text FROM {} WHERE {} <= %s::{}"
+        "SELECT count(*), coalesce(sum(hashtextextended(ROW({})::text, 0)), 0)::text FROM {}"
+        " WHERE {} <= %s::{}"
     ).format(
         sql.SQL(", ").join(map(sql.Identifier, table.columns)),
         sql.Identifier(table.schema, table.name),
         sql.Identifier(table.marker),
-        sql.SQL(table.marker_type),  # type: ignore[arg-type]
+        sql.SQL(table.marker_type),
     )
     count, hashed = connection.execute(query, (marker,)).fetchone() or (0, "0")
     return Content(marker, count, hashed)

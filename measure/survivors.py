@@ -12,7 +12,8 @@ from measure.jsonl import LineWriter
 
 _QUERIES = {
     "sales": (
-        "SELECT client_id, product_id || 'x' || quantity FROM sales WHERE id > coalesce(%s::bigint, 0) ORDER BY id"
+        "SELECT client_id, product_id || 'x' || quantity FROM sales"
+        " WHERE id > coalesce(%s::bigint, 0) ORDER BY id"
     ),
     "dr_ledger.entries": (
         "SELECT id, value FROM dr_ledger.entries"
