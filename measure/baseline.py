@@ -106,7 +106,7 @@ def compare(before: Baseline, dsn: str) -> list[str]:
             now = _content(connection, table, was.marker)
             if now.count != was.count:
                 differences.append(
-                    f"{table.label} has {now.count} rows of the {was.count} that were there before the load"
+                    f"{table.label} has {now.count} of the {was.count} rows that were there before the load"
                 )
             elif now.hash != was.hash:
                 differences.append(

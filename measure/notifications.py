@@ -18,7 +18,7 @@ import httpx
 
 from measure.jsonl import LineWriter
 
-_POLL_S = 1.0
+_POLL_S = 0.5
 _PAUSE_S = 0.1
 
 
@@ -106,7 +106,7 @@ class Notifications:
             return self._changed.wait_for(lambda: self.first(wanted, channel, after_t, status), timeout_s)
 
     def close(self) -> None:
-        """Stop following, within about a second; idempotent."""
+        """Stop following, within about half a second; idempotent."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(_POLL_S + 5)

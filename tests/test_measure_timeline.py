@@ -103,7 +103,8 @@ def test_the_load_is_read_from_all_its_histories(tmp_path: Path) -> None:
 def test_an_outage_lies_between_its_neighbours() -> None:
     observation = observed(*every("read", "++--?-++"))
     [outage] = outages(observation, "read")
-    assert (outage.start, outage.probes) == (pytest.approx(0.2), 4)
+    assert outage.start == pytest.approx(0.2)
+    assert outage.probes == 4
     assert outage.end == pytest.approx(0.61)
     # 0.1 s before its first probe, and from its last probe until the next was answered.
     assert outage.resolution_s == pytest.approx(0.1 + 0.11)

@@ -1,0 +1,224 @@
+"""Observer, workload, baseline and survivors on a real dashboard and PostgreSQL that are mistreated."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from measure import baseline, ledger, load, observation, survivors
+from measure.compare import database_transactions, per_second
+from measure.observer import ObserverConfig
+from measure.process import MeasuringProcess
+from measure.timeline import in_a_row, outages
+from measure.workload import WorkloadConfig
+from stack.stack import Stack
+from stack.wait import wait_until
+
+pytestmark = pytest.mark.live
+
+WRITERS = ("api", "sql", "probe")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The part of the stack that sells: edge, dashboard, and their stores."""
+    part = Stack(f"measure-{secrets.token_hex(3)}", tmp_path_factory.mktemp("run"))
+    try:
+        part.compose("up", "-d", "--wait", "edge", timeout_s=150)
+        yield part
+    finally:
+        part.down()
+
+
+class Measured:
+    """Observer and workload at the plan's rates, with their files."""
+
+    def __init__(self, shop: Stack, folder: Path) -> None:
+        self.folder = folder
+        self.probes = folder / "probes.jsonl"
+        self.dsn = shop.dsn()
+        self.before = baseline.take(self.dsn)
+        url = shop.url("edge", 80)
+        self._observer = ObserverConfig(url, str(self.probes), self.history("probe"), 20, 1.0, 5000)
+        self._workload = WorkloadConfig(
+            url, self.history("api"), self.history("sql"), str(folder / "workload.jsonl"), 50, 25, 1.0, 5000
+        )
+
+    def history(self, writer: str) -> str:
+        return str(self.folder / f"history-{writer}.jsonl")
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            load = MeasuringProcess("measure.workload", self._workload, self.folder, {"DRILL_DSN": self.dsn})
+            stack.enter_context(load)
+            observer = stack.enter_context(MeasuringProcess("measure.observer", self._observer, self.folder))
+            observer.wait_for(self.probes, '"outcome": "ok"', 10)
+            for writer in ("api", "sql"):
+                load.wait_for(Path(self.history(writer)), '"kind": "ok"', 10)
+            yield
+            assert load.stop(5) == 0
+            assert observer.stop(5) == 0
+
+    def fates(self, writer: str) -> Counter[str]:
+        lines = Path(self.history(writer)).read_text().splitlines()
+        return Counter(json.loads(line)["kind"] for line in lines)
+
+    def wait_fates(self, writer: str, fate: str, more: int) -> None:
+        """Wait until ``more`` further operations have come to ``fate``."""
+        wanted = self.fates(writer)[fate] + more
+        wait_until(
+            lambda: self.fates(writer)[fate] >= wanted,
+            timeout_s=15,
+            what=f"{more} more {fate} of {writer}",
+            why_not=lambda: str(self.fates(writer)),
+        )
+
+    def check(self) -> ledger.LedgerResult:
+        """What the ledger says of all that was written, with the end of the load as the fault."""
+        history = self.folder / "history.jsonl"
+        history.write_bytes(b"".join(Path(self.history(writer)).read_bytes() for writer in WRITERS))
+        survivors.read(self.dsn, self.before, self.folder / "survivors.jsonl")
+        end = load.load([history]).acks[-1]
+        return ledger.check(history, self.folder / "survivors.jsonl", end, 0.0)
+
+
+@pytest.fixture
+def measured(shop: Stack, tmp_path: Path) -> Measured:
+    return Measured(shop, tmp_path)
+
+
+def test_a_healthy_stack(measured: Measured) -> None:
+    first = database_transactions(measured.dsn)
+    with measured.running():
+        measured.wait_fates("api", "ok", 100)
+    rate = per_second(first, database_transactions(measured.dsn))
+    assert rate is not None
+    assert rate > 50
+    found = observation.load(measured.probes)
+    assert found.ended
+    assert {probe.outcome for probe in found.all()} == {"ok"}
+    assert {probe.cache for probe in found.probes["read"]} <= {"hit", "miss"}
+    result = measured.check()
+    assert (result.verdict, result.reasons) == ("PASS", ())
+    assert result.attempted == result.acked == result.survived >= 150
+    assert baseline.compare(measured.before, measured.dsn) == []
+
+
+def test_a_dashboard_that_is_killed(shop: Stack, measured: Measured) -> None:
+    with measured.running():
+        measured.wait_fates("api", "ok", 20)
+        shop.container("dashboard").kill()
+        measured.wait_fates("probe", "info", 10)
+        shop.container("dashboard").start()
+        measured.wait_fates("api", "ok", 50)
+        measured.wait_fates("probe", "ok", 20)
+    found = observation.load(measured.probes)
+    for kind in ("health", "read", "write"):
+        longest = max(outages(found, kind), key=lambda outage: outage.probes)
+        assert longest.probes >= 10
+        assert longest.end is not None
+        assert longest.resolution_s is not None
+        assert longest.resolution_s < 2.0
+        assert in_a_row(found, longest.end, 10) is not None
+    # SQL goes past the dashboard, and must not have noticed.
+    assert set(measured.fates("sql")) == {"invoke", "ok"}
+    assert measured.check().reasons == ()
+
+
+def test_a_database_that_is_mistreated(shop: Stack, measured: Measured) -> None:
+    def ask(statement: str) -> None:
+        with psycopg.connect(measured.dsn, autocommit=True) as connection:
+            connection.execute(statement)
+
+    with measured.running():
+        measured.wait_fates("sql", "ok", 10)
+        # A definite no: the server rolled it back.
+        before = measured.fates("sql")
+        ask("ALTER TABLE dr_ledger.entries ADD CONSTRAINT full_up CHECK (false) NOT VALID")
+        measured.wait_fates("sql", "fail", 10)
+        ask("ALTER TABLE dr_ledger.entries DROP CONSTRAINT full_up")
+        measured.wait_fates("sql", "ok", 5)
+        assert measured.fates("sql")["info"] == before["info"] == 0
+        # Sessions that are killed may take a commit with them; new ones are opened.
+        ask(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'dr-drill-workload'"
+        )
+        measured.wait_fates("sql", "ok", 5)
+        # A frozen server acknowledges packets and answers nothing: only our own time-out ends the wait.
+        shop.container("postgres").pause()
+        try:
+            measured.wait_fates("sql", "info", 1)
+            measured.wait_fates("sql", "fail", 1)
+        finally:
+            shop.container("postgres").unpause()
+        measured.wait_fates("sql", "ok", 20)
+        measured.wait_fates("api", "ok", 20)
+    # Whatever was said of a write's fate is true: nothing acknowledged is lost, nothing that failed is there.
+    result = measured.check()
+    assert (result.lost, result.phantom, result.duplicate, result.corrupt) == (0, 0, 0, 0)
+    assert baseline.compare(measured.before, measured.dsn) == []
+
+
+@pytest.mark.parametrize(
+    ("break_it", "mend_it", "said"),
+    [
+        (
+            "UPDATE products SET price_cents = price_cents + 1 WHERE id = 17",
+            "UPDATE products SET price_cents = price_cents - 1 WHERE id = 17",
+            "products has all 5000 rows from before the load, but their content changed",
+        ),
+        (
+            "UPDATE products SET stock = stock - 1 WHERE id IN (3, 4, 5, 6, 7)",
+            "UPDATE products SET stock = stock + 1 WHERE id IN (3, 4, 5, 6, 7)",
+            "stock is not initial stock less sales: product 3 has",
+        ),
+        (
+            "UPDATE sales SET quantity = quantity + 1 WHERE id = 99",
+            "UPDATE sales SET quantity = quantity - 1 WHERE id = 99",
+            "their content changed",
+        ),
+        (
+            "CREATE TABLE kept AS SELECT * FROM sales WHERE id = 99; DELETE FROM sales WHERE id = 99",
+            "INSERT INTO sales OVERRIDING SYSTEM VALUE SELECT * FROM kept; DROP TABLE kept",
+            "rows that were there before the load",
+        ),
+        (
+            "ALTER TABLE dr_ledger.entries RENAME TO hidden",
+            "ALTER TABLE dr_ledger.hidden RENAME TO entries",
+            "dr_ledger.entries has 0 of the",
+        ),
+    ],
+    ids=["changed price", "moved stock", "changed sale", "deleted sale", "lost table"],
+)
+def test_a_baseline_that_changed(measured: Measured, break_it: str, mend_it: str, said: str) -> None:
+    with measured.running():
+        measured.wait_fates("sql", "ok", 3)
+    before = baseline.take(measured.dsn)
+    with psycopg.connect(measured.dsn, autocommit=True) as connection:
+        connection.execute(break_it)
+        found = baseline.compare(before, measured.dsn)
+        connection.execute(mend_it)
+    assert said in "\n".join(found)
+    assert baseline.compare(before, measured.dsn) == []
+
+
+def test_rows_of_unknown_origin_survive_as_they_are(measured: Measured) -> None:
+    with measured.running():
+        measured.wait_fates("sql", "ok", 3)
+    with psycopg.connect(measured.dsn, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO dr_ledger.entries SELECT id, value FROM dr_ledger.entries"
+            " ORDER BY written_at DESC LIMIT 1"
+        )
+        connection.execute("INSERT INTO dr_ledger.entries VALUES ('nobody', 'nothing')")
+    result = measured.check()
+    assert (result.duplicate, result.phantom, result.verdict) == (1, 1, "FAIL")
