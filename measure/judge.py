@@ -8,7 +8,7 @@ show is not held against anybody: without an effect, no alert had to come.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -123,7 +123,7 @@ def judge(promises: Promises, evidence: Evidence) -> Judgement:
     unseen = _unseen(promises, evidence)
     objectives = [_recovery(promises, evidence, unseen)]
     if promises.detection_s is not None:
-        objectives.append(_detection(promises.detection_s, evidence))
+        objectives.append(_detection(promises.detection_s, evidence, unseen))
     objectives.append(_data(promises, evidence))
     notes = {
         verdict: [objective.note for objective in objectives if objective.verdict is verdict]
@@ -136,10 +136,15 @@ def judge(promises: Promises, evidence: Evidence) -> Judgement:
 
 
 def _unseen(promises: Promises, evidence: Evidence) -> list[str]:
-    """Why the observer's evidence proves nothing."""
-    found = list(evidence.problems)
-    if evidence.effect is None:
-        found.append(_NO_EFFECT)
+    """Why nothing was proved about what the fault did and how it ended; empty when it was."""
+    blind = _blind(promises, evidence)
+    effect = [] if blind or evidence.effect is not None else [_NO_EFFECT]
+    return [*evidence.problems, *blind, *effect]
+
+
+def _blind(promises: Promises, evidence: Evidence) -> list[str]:
+    """Why the observer cannot be believed; then "it saw nothing" does not mean that nothing happened."""
+    found = []
     if evidence.observer_died:
         found.append(f"the observer died: {evidence.observer_died}")
     stall = evidence.worst_stall_s
@@ -155,10 +160,9 @@ def _unseen(promises: Promises, evidence: Evidence) -> list[str]:
 
 def _recovery(promises: Promises, evidence: Evidence, unseen: Sequence[str]) -> Objective:
     name, target, span = promises.recovery, promises.rto_s, evidence.recovery
-    if evidence.effect is None:
-        actual, width = (span.actual_s, span.resolution_s) if span else (None, None)
-        return Objective(name, target, actual, width, Verdict.INVALID, unseen[0])
     if span is None:
+        if unseen:
+            return Objective(name, target, None, None, Verdict.INVALID, unseen[0])
         note = f"the service was not recovered when the wait for it ended, {evidence.waited_s:.1f} s after T0"
         return Objective(name, target, None, None, Verdict.FAIL, note)
 
@@ -167,7 +171,7 @@ def _recovery(promises: Promises, evidence: Evidence, unseen: Sequence[str]) -> 
 
     width = span.resolution_s
     took = f"recovery took {span.actual_s:.2f} s" + ("" if width is None else f" ± {width:.2f} s")
-    if width is not None and span.actual_s - width > target:
+    if evidence.effect is not None and width is not None and span.actual_s - width > target:
         return objective(Verdict.FAIL, f"{took}, the {name} is {target:g} s")
     if unseen:
         return objective(Verdict.INVALID, unseen[0])
@@ -178,7 +182,7 @@ def _recovery(promises: Promises, evidence: Evidence, unseen: Sequence[str]) -> 
     return objective(Verdict.PASS)
 
 
-def _detection(target: float, evidence: Evidence) -> Objective:
+def _detection(target: float, evidence: Evidence, unseen: Sequence[str]) -> Objective:
     found = evidence.detection
     if found is None:
         note = "detection was not measured: no alert was waited for"
@@ -189,11 +193,11 @@ def _detection(target: float, evidence: Evidence) -> Objective:
 
     alerts = " or ".join(found.alerts)
     if found.firing_before:
-        return objective(
-            Verdict.INVALID, f"{_and(found.firing_before)} was firing before the fault: it detected nothing"
-        )
-    if evidence.effect is None:
-        return objective(Verdict.INVALID, _NO_EFFECT)
+        verb = "was" if len(found.firing_before) == 1 else "were"
+        note = f"{' and '.join(found.firing_before)} {verb} firing before the fault: nothing was detected"
+        return objective(Verdict.INVALID, note)
+    if evidence.effect is None and (found.at_s is None or _NO_EFFECT in unseen):
+        return objective(Verdict.INVALID, unseen[0])
     if found.at_s is None:
         waited = f"no notification of {alerts} arrived within {found.waited_s:.1f} s"
         if found.waited_s < target:
@@ -258,7 +262,3 @@ def _told(comparison: Comparison) -> str:
         f"{comparison.name}: {figure(comparison.after)} after recovery, {figure(comparison.before)} before "
         f"(limit {comparison.limit})"
     )
-
-
-def _and(names: Iterable[str]) -> str:
-    return " and ".join(names)

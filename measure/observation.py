@@ -98,12 +98,14 @@ class Observation:
         return probes[first : bisect.bisect_left(probes, end, key=lambda probe: probe.t)]
 
     def stalls_between(self, start: float, end: float) -> list[Stall]:
-        """The stalls that overlap ``[start, end]``, and the one that lasts since the observer died."""
+        """The stalls that overlap ``[start, end]``, and what of it the observer did not live to see."""
         found = [stall for stall in self.stalls if stall.start <= end and stall.end >= start]
-        if self.last is None:
-            found.append(Stall(start, end))
-        elif self.last < end:
-            found.append(Stall(self.last, end))
+        if self.started is None or self.last is None:
+            return [Stall(start, end)]
+        if self.started > start:
+            found.append(Stall(start, min(self.started, end)))
+        if self.last < end:
+            found.append(Stall(max(self.last, start), end))
         return found
 
 

@@ -145,6 +145,24 @@ def test_a_fault_without_effect_is_held_against_nobody() -> None:
     assert [each.verdict for each in found.objectives] == [INVALID, INVALID, PASS]
 
 
+def test_a_frozen_observer_does_not_mean_that_nothing_happened_or_recovered() -> None:
+    frozen = replace(GOOD, effect=None, recovery=None, worst_stall_s=30.0)
+    found = judge(PROMISES, frozen)
+    assert found.verdict is INVALID
+    assert found.reasons == [
+        "the observer stood still for 30.00 s, where 1 s are allowed: what happened meanwhile was not seen"
+    ]
+    assert [each.verdict for each in found.objectives] == [INVALID, PASS, PASS]
+    unheard = judge(PROMISES, replace(frozen, detection=Detection(None, 120.0, ["DashboardDown"])))
+    assert [each.verdict for each in unheard.objectives] == [INVALID, INVALID, PASS]
+    assert unheard.reasons == found.reasons
+
+
+def test_an_alert_without_an_effect_detected_nothing() -> None:
+    found = judge(PROMISES, replace(GOOD, effect=None))
+    assert [each.verdict for each in found.objectives] == [INVALID, INVALID, PASS]
+
+
 def test_a_loss_is_a_loss_even_if_the_observer_died() -> None:
     lost = replace(GOOD, observer_died="killed", ledger=Ledger(FAIL, ("1 write lost",), 2.0))
     found = judge(PROMISES, lost)

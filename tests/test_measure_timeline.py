@@ -172,6 +172,8 @@ def test_the_worst_stall_counts_a_dead_observer() -> None:
     assert worst_stall(observation, 2.0, 3.0) is None
     observation.last = 6.0
     assert worst_stall(observation, 2.0, 7.5) == Stall(6.0, 7.5)
+    assert worst_stall(observation, 6.5, 7.5) == Stall(6.5, 7.5)
+    assert worst_stall(observation, -2.0, 0.5) == Stall(-2.0, 0.0)
     observation.last = None
     assert worst_stall(observation, 2.0, 7.5) == Stall(2.0, 7.5)
 
