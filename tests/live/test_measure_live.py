@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
 from measure import baseline, ledger, load, observation, survivors
 from measure.compare import database_transactions, per_second
+from measure.notifications import Notifications
 from measure.observer import ObserverConfig
 from measure.process import MeasuringProcess
 from measure.timeline import in_a_row, outages
@@ -28,10 +30,10 @@ WRITERS = ("api", "sql", "probe")
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The part of the stack that sells: edge, dashboard, and their stores."""
+    """The part of the stack that sells: edge, dashboard, their stores; and the receiver of notifications."""
     part = Stack(f"measure-{secrets.token_hex(3)}", tmp_path_factory.mktemp("run"))
     try:
-        part.compose("up", "-d", "--wait", "edge", timeout_s=150)
+        part.compose("up", "-d", "--wait", "edge", "receiver", timeout_s=150)
         yield part
     finally:
         part.down()
@@ -222,3 +224,28 @@ def test_rows_of_unknown_origin_survive_as_they_are(measured: Measured) -> None:
         connection.execute("INSERT INTO dr_ledger.entries VALUES ('nobody', 'nothing')")
     result = measured.check()
     assert (result.duplicate, result.phantom, result.verdict) == (1, 1, "FAIL")
+
+
+def test_a_page_arrives_from_a_receiver_that_was_restarted(shop: Stack, tmp_path: Path) -> None:
+    def ring(name: str) -> None:
+        page = {
+            "event_action": "trigger",
+            "payload": {"summary": f"{name}!", "custom_details": {"alertname": name}},
+        }
+        httpx.post(f"{shop.url('receiver', 8000)}/pagerduty", json=page).raise_for_status()
+
+    ring("Old")
+    with Notifications(lambda: shop.url("receiver", 8000), tmp_path / "notifications.jsonl") as notifications:
+        ring("RedisDown")
+        first = notifications.wait_first(["Old", "RedisDown"], "pagerduty", 0.0, 5.0)
+        assert first is not None
+        assert (first.alerts, first.status, first.summary) == (("RedisDown",), "firing", "RedisDown!")
+        # Another port, and another memory.
+        shop.container("receiver").restart(timeout=1)
+        wait_until(
+            lambda: httpx.get(f"{shop.url('receiver', 8000)}/health").is_success,
+            timeout_s=20,
+            what="its return",
+        )
+        ring("DashboardDown")
+        assert notifications.wait_first(["DashboardDown"], "pagerduty", first.t, 10.0)
