@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 from measure.verdict import Verdict
@@ -17,7 +18,7 @@ GLYPHS = {
 
 def duration(seconds: float | None) -> str:
     """``420 ms``, ``21.43 s``, ``2 min 5.4 s``, ``15 min``, ``1 h 30 min``; words for None."""
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return NOT_MEASURED
     if seconds < 0:
         return f"−{duration(-seconds)}"
@@ -49,7 +50,7 @@ def count(number: int | None) -> str:
 
 def number(value: float | None, unit: str = "") -> str:
     """A figure with three digits that count, and its unit; words for None."""
-    if value is None:
+    if value is None or not math.isfinite(value):
         return NOT_MEASURED
     whole = value == int(value) or abs(value) >= 1000
     return f"{count(round(value)) if whole else f'{value:.3g}'} {unit}".rstrip()
@@ -58,6 +59,8 @@ def number(value: float | None, unit: str = "") -> str:
 def percent(share: float) -> str:
     """A share as ``2.4 %``; as many digits as it takes not to say 100 or 0 where it is not."""
     value = share * 100
+    if value == int(value):
+        return f"{value:.0f} %"
     if 0 < value < 0.1:
         return "<0.1 %"
     if 99.9 < value < 100:

@@ -1,6 +1,6 @@
 """What the terminal shows while a drill runs: its phase, the time against the RTO, the last thing seen.
 
-On a terminal one line is redrawn; elsewhere (CI, a file) plain lines come, with a heartbeat when all is quiet.
+On a terminal one line is redrawn; elsewhere (CI, a file) plain lines, with a heartbeat when all is quiet.
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ class FaultRecord(_Model):
     targets: list[str]
     effective: bool
     healed: bool
+    effect: str | None = Field(default=None, description="what of it was to be seen, with figures")
 
 
 class BoxRecord(_Model):
@@ -112,15 +113,11 @@ class Comparison(_Model):
     verdict: Verdict
 
 
-class TableCheck(_Model):
-    """A table of the baseline (data older than the load) against what was found after the drill."""
+class BaselineRecord(_Model):
+    """The data that was there before the load, against what was found of it after the drill."""
 
-    table: str
-    rows_before: int | None
-    rows_after: int | None
-    same_content: bool | None = Field(description="content hash as before; null: could not be examined")
-    invariant: bool | None = Field(default=None, description="stock = initial - sold; null: has none")
-    note: str = ""
+    rows: dict[str, int] = Field(description="rows of each table before the load")
+    differences: list[str] | None = Field(description="sentences; empty: none; null: was not compared")
 
 
 class ProcessCost(_Model):
@@ -160,7 +157,7 @@ class DrillRecord(_Model):
     alerts: list[AlertRecord] = []
     ledger: LedgerRecord | None = None
     comparisons: list[Comparison] = []
-    tables: list[TableCheck] = []
+    baseline: BaselineRecord | None = None
     costs: list[ProcessCost] = []
     phases: list[Phase] = []
     deviations: list[str] = []
