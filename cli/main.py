@@ -14,6 +14,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich takes longer to load than most commands take to run
     help="Disaster recovery drills: read the plan, judge a ledger, run a runbook, undo a fault.\n\n"
     "The drills themselves are run by pytest: make drill, or pytest -m monthly_drill.",
 )

@@ -14,7 +14,12 @@ from plan.model import Plan, Scenario, Step
 
 def plan_tables(plan: Plan) -> Iterator[Table]:
     """Every part of the plan, in its own order."""
-    objectives = Table("Component", "RTO", "RPO", "Priority", title=escape(plan.heading.title), expand=True)
+    heading = plan.heading
+    objectives = Table("Component", "RTO", "RPO", "Priority", title=escape(heading.title), expand=True)
+    objectives.caption = escape(
+        f"version {heading.version}, prepared {heading.prepared:%Y-%m-%d}, last tested: {heading.last_tested}, "
+        f"next test: {heading.next_test:%Y-%m-%d}"
+    )
     for component in plan.components.values():
         rpo = format_duration(component.rpo) if component.rpo else "N/A"
         objectives.add_row(component.name, format_duration(component.rto), rpo, component.priority)
@@ -48,6 +53,7 @@ def _scenario(key: str, scenario: Scenario) -> Table:
 def _steps(title: str, steps: tuple[Step, ...]) -> Table:
     table = Table("", "Step", "Command", title=title, expand=True)
     table.columns[1].ratio, table.columns[2].ratio = 2, 3
+    table.columns[2].overflow = "fold"
     for step in steps:
         table.add_row(str(step.number), escape(step.title), escape(step.command))
     return table
@@ -55,13 +61,23 @@ def _steps(title: str, steps: tuple[Step, ...]) -> Table:
 
 def _backup(plan: Plan) -> Table:
     table = Table("Backup", "", title="Backup strategy", expand=True)
-    database, redis, code = plan.backup.database, plan.backup.redis, plan.backup.code
-    table.add_row("Database", f"{database.schedule}  {database.command}")
-    table.add_row("Location", database.location)
-    table.add_row("Retention", f"{format_duration(database.retention)}, {database.verification}")
-    table.add_row("Point in time", escape(plan.backup.pitr.archive_command))
-    table.add_row("Redis", f"save {', '.join(redis.save)}; {redis.snapshot}; {escape(redis.copy_command)}")
-    table.add_row("Code", f"{code.release_tag}; {', '.join(code.config_paths)}")
+    table.columns[1].overflow = "fold"
+    database, pitr, redis, code = plan.backup.database, plan.backup.pitr, plan.backup.redis, plan.backup.code
+    for name, value in (
+        ("Database", f"{database.frequency}: {database.schedule} {database.command}"),
+        ("", f"kept {format_duration(database.retention)} in {database.location}; {database.verification}"),
+        ("Dump", database.dump),
+        ("Verify", database.verify),
+        ("Upload", f"{database.upload} (if configured)"),
+        ("Prune", database.prune),
+        ("Point in time", f"wal_level = {pitr.wal_level}, archive_mode = {pitr.archive_mode}"),
+        ("", f"archive_command = '{pitr.archive_command}'"),
+        ("Redis", f"save {', '.join(redis.save)}; {redis.snapshot}"),
+        ("", redis.copy_command),
+        ("Code", code.tag),
+        ("", f"{code.archive} {' '.join(code.config_paths)}"),
+    ):
+        table.add_row(name, escape(value))
     return table
 
 

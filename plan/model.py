@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import date, time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
-from plan.duration import EXPECTED, parse_duration
+from plan.duration import EXPECTED, format_duration, parse_duration
 
 
 def _duration(value: object) -> timedelta:
@@ -31,6 +41,13 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 PositiveDuration = Annotated[timedelta, BeforeValidator(_positive)]
 Rpo = Annotated[timedelta | None, BeforeValidator(_objective)]
 Ratio = Annotated[float, Field(gt=0, le=1)]
+Endpoint = Annotated[str, Field(pattern=r"^(GET|POST) /\S*$")]
+
+
+def _unique(values: Iterable[object], what: str) -> None:
+    twice = [str(value) for value, count in Counter(values).items() if count > 1]
+    if twice:
+        raise ValueError(f"{what} {', '.join(twice)} is used more than once")
 
 
 class _Part(BaseModel):
@@ -45,6 +62,7 @@ class Heading(_Part):
     objective: str
     prepared: date
     last_tested: str
+    next_test: date
 
 
 class Component(_Part):
@@ -62,6 +80,15 @@ class Step(_Part):
     number: int = Field(ge=1)
     title: str
     command: str
+
+
+def _numbered(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    if [step.number for step in steps] != list(range(1, len(steps) + 1)):
+        raise ValueError(f"they are numbered {', '.join(str(step.number) for step in steps)}, not 1, 2, 3, …")
+    return steps
+
+
+Steps = Annotated[tuple[Step, ...], Field(strict=False, min_length=1), AfterValidator(_numbered)]
 
 
 class Box(_Part):
@@ -82,18 +109,24 @@ class Scenario(_Part):
     detected_by: str = ""
     rto: PositiveDuration
     rto_text: str = ""
-    steps: tuple[Step, ...] = Field(strict=False, min_length=1)
+    steps: Steps
     boxes: tuple[Box, ...] = Field(strict=False, min_length=1)
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Scenario:
-        if self.detection > self.rto:
-            raise ValueError("detection: it is allowed to take longer than the recovery (rto)")
-        if [step.number for step in self.steps] != list(range(1, len(self.steps) + 1)):
-            raise ValueError("steps: their numbers are not 1, 2, 3, …")
-        if len({box.id for box in self.boxes}) != len(self.boxes):
-            raise ValueError("boxes: an id is used twice")
-        return self
+    @field_validator("boxes")
+    @classmethod
+    def _ids(cls, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
+        _unique((box.id for box in boxes), "the id")
+        return boxes
+
+    @field_validator("rto")
+    @classmethod
+    def _after_detection(cls, rto: timedelta, info: ValidationInfo) -> timedelta:
+        detection = info.data.get("detection")
+        if detection and detection > rto:
+            raise ValueError(
+                f"the recovery includes the detection, which alone may take {format_duration(detection)}"
+            )
+        return rto
 
     def box(self, box_id: str) -> Box:
         """The validation box with that id.
@@ -113,17 +146,22 @@ class Procedure(_Part):
     title: str
     script: str
     sla: PositiveDuration | None = None
-    steps: tuple[Step, ...] = Field(strict=False, min_length=1)
+    steps: Steps
 
 
 class DatabaseBackup(_Part):
-    """DRP, Backup Strategy 1."""
+    """DRP, Backup Strategy 1: the schedule as a line of cron, and what the plan's script does."""
 
-    schedule: str
+    schedule: str = Field(pattern=r"^\S+( \S+){4}$")
+    frequency: str
     command: str
     location: str
     retention: PositiveDuration
     verification: str
+    dump: str
+    verify: str
+    upload: str
+    prune: str
 
 
 class Pitr(_Part):
@@ -145,7 +183,8 @@ class RedisBackup(_Part):
 class CodeBackup(_Part):
     """DRP, Backup Strategy 3."""
 
-    release_tag: str
+    tag: str
+    archive: str
     config_paths: tuple[str, ...] = Field(strict=False)
 
 
@@ -205,6 +244,7 @@ class DrillSettings(_Part):
     max_stall: PositiveDuration
     quiet_timeout: PositiveDuration
     steady_state: PositiveDuration
+    warm_up: PositiveDuration
     steady_timeout: PositiveDuration
     effect_timeout: PositiveDuration
     degraded_for: PositiveDuration
@@ -216,7 +256,10 @@ class DrillSettings(_Part):
     probes_in_a_row: int = Field(ge=1)
     steady_availability: Ratio
     degraded_availability: Ratio
+    degraded_answer: PositiveDuration
+    endpoints: tuple[Endpoint, ...] = Field(strict=False, min_length=1)
     cache_hit_ratio: Ratio
+    cache_reads: int = Field(ge=5)
     summary_stale_after: PositiveDuration
     performance_factor: float = Field(ge=1)
 
@@ -236,17 +279,42 @@ class Plan(_Part):
     drill: DrillSettings
     sha256: str = ""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Plan:
-        for key, scenario in self.scenarios.items():
-            if scenario.component not in self.components:
-                known = ", ".join(self.components)
-                raise ValueError(f"scenarios.{key}.component: {scenario.component!r} is none of {known}")
-        for what, numbers in (
-            ("scenarios", [scenario.number for scenario in self.scenarios.values()]),
-            ("procedures", [procedure.number for procedure in self.procedures.values()]),
-            ("escalation", [level.level for level in self.escalation]),
-        ):
-            if len(set(numbers)) != len(numbers):
-                raise ValueError(f"{what}: a number is used twice")
-        return self
+    @field_validator("scenarios")
+    @classmethod
+    def _components_known(cls, scenarios: dict[str, Scenario], info: ValidationInfo) -> dict[str, Scenario]:
+        known = info.data.get("components")
+        unknown = [
+            f"{key} is about {scenario.component!r}, which is none of {', '.join(known)}"
+            for key, scenario in scenarios.items()
+            if known and scenario.component not in known
+        ]
+        if unknown:
+            raise ValueError("; ".join(unknown))
+        return scenarios
+
+    @field_validator("scenarios", "procedures")
+    @classmethod
+    def _numbers_unique(cls, parts: dict[str, Any]) -> dict[str, Any]:
+        _unique((part.number for part in parts.values()), "the number")
+        return parts
+
+    @field_validator("escalation")
+    @classmethod
+    def _levels_unique(cls, levels: tuple[EscalationLevel, ...]) -> tuple[EscalationLevel, ...]:
+        _unique((level.level for level in levels), "the level")
+        return levels
+
+    @property
+    def title(self) -> str:
+        """What the plan is called."""
+        return self.heading.title
+
+    @property
+    def version(self) -> str:
+        """Which edition of the plan it is."""
+        return self.heading.version
+
+    @property
+    def success_criteria(self) -> tuple[str, ...]:
+        """When the plan counts as done."""
+        return self.success.criteria
