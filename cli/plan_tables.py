@@ -17,8 +17,8 @@ def plan_tables(plan: Plan) -> Iterator[Table]:
     heading = plan.heading
     objectives = Table("Component", "RTO", "RPO", "Priority", title=escape(heading.title), expand=True)
     objectives.caption = escape(
-        f"version {heading.version}, prepared {heading.prepared:%Y-%m-%d}, last tested: {heading.last_tested}, "
-        f"next test: {heading.next_test:%Y-%m-%d}"
+        f"version {heading.version}, prepared {heading.prepared:%Y-%m-%d}, "
+        f"last tested: {heading.last_tested}, next test: {heading.next_test:%Y-%m-%d}"
     )
     for component in plan.components.values():
         rpo = format_duration(component.rpo) if component.rpo else "N/A"

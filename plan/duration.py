@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 
 _UNITS = {
     "ms": timedelta(milliseconds=1),
@@ -16,11 +17,12 @@ _UNITS = {
     "day": timedelta(days=1),
 }
 _WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)", re.ASCII)
+_TICK = timedelta(microseconds=1)
 EXPECTED = 'a duration such as "15 min", "1 hour", "30 s", "250 ms", "30 days" or "immediate"'
 
 
 def parse_duration(text: str) -> timedelta:
-    """What ``text`` says; "immediate" is zero.
+    """What ``text`` says, to the microsecond; "immediate" is zero.
 
     :raises ValueError: when it is not a duration.
     """
@@ -33,7 +35,10 @@ def parse_duration(text: str) -> timedelta:
         number, unit = match.groups()
         step = _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"))
         if step is not None:
-            return float(number) * step
+            try:
+                return round(Decimal(number) * (step // _TICK)) * _TICK
+            except OverflowError as error:
+                raise ValueError(f"{text!r} is longer than any plan") from error
     raise ValueError(f"{text!r} is not {EXPECTED}")
 
 
@@ -48,7 +53,7 @@ def format_duration(value: timedelta) -> str:
         ("s", "s", timedelta(seconds=1)),
         ("ms", "ms", timedelta(milliseconds=1)),
     ):
-        if value % step == timedelta(0):
+        if not value % step:
             count = value // step
             return f"{count} {name if count == 1 else plural}"
-    return f"{value.total_seconds():g} s"
+    return f"{Decimal(value // _TICK) / 1000:f} ms"

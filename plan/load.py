@@ -55,8 +55,9 @@ def _explain(detail: ErrorDetails) -> str:
     if not key:
         return message
     found = detail["input"]
-    shown = "" if isinstance(found, (dict, list)) or repr(found) in message else f", found {found!r}"
-    return f"{key}: {message}{shown}"
+    # Our own messages say what was found where it helps.
+    told = detail["type"] == "value_error" or isinstance(found, (dict, list))
+    return f"{key}: {message}" + ("" if told else f", found {found!r}")
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
