@@ -1,10 +1,10 @@
-"""The protocol that every fault follows, and the registry that finds a fault by name.
+"""The protocol that every fault follows.
 
 ::
 
-    inject() ──▶ wait_effective() ──▶ heal() ──▶ wait_healed()
-       │              (only observes)    ▲           (only observes)
-       └── journalled before ────────────┘ idempotent; also from the journal, in another process
+    prepare() ──▶ inject() ──▶ wait_effective() ──▶ heal() ──▶ wait_healed()
+    (only reads)      │         (only observes)       ▲         (only observes)
+                      └── journalled before ──────────┘ idempotent; also from the journal, in another process
 
 Modelled on CockroachDB's ``failureinjection``: a lifecycle of acts and of waits that change nothing.
 """
@@ -16,17 +16,21 @@ from typing import Any, Protocol, runtime_checkable
 
 @runtime_checkable
 class Fault(Protocol):
-    """Something that goes wrong on purpose, and can be undone.
+    """Something that goes wrong on purpose, and can be undone."""
 
-    ``name`` is the registry's key. ``targets`` are the Compose service names it touches; the guard
-    refuses the fault unless each of them is one of this drill's labelled containers.
-    """
+    @property
+    def name(self) -> str:
+        """The registry's key."""
 
-    name: str
-    targets: tuple[str, ...]
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The Compose services it touches; the guard refuses it unless each is this drill's own."""
 
     def describe(self) -> str:
         """One sentence for the report: what is done to what."""
+
+    def prepare(self) -> None:
+        """Read from the stack what is needed to undo the fault, for the journal; changes nothing."""
 
     def inject(self) -> None:
         """Do the damage. Called once, after the journal entry is on disk."""

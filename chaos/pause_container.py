@@ -1,0 +1,43 @@
+"""Containers: every process is frozen; the kernel goes on acknowledging for them.
+
+::
+
+    inject: docker pause ──▶ effective: paused ──▶ heal: docker unpause ──▶ healed: up and healthy
+
+Connections are accepted and bytes are acknowledged while nobody answers: only a deadline of the application
+sees this fault.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chaos.containers import ContainerFault, own_container
+from stack.wait import wait_until
+
+
+@dataclass
+class PauseContainer(ContainerFault):
+    """Freezes the container of ``service``."""
+
+    name: ClassVar[str] = "pause-container"
+
+    def describe(self) -> str:
+        """One sentence for the report."""
+        return f"The container of {self.service} is frozen (docker pause)."
+
+    def inject(self) -> None:
+        """Freeze it."""
+        own_container(self.stack, self.service).pause()
+
+    def wait_effective(self, timeout_s: float) -> float:
+        """When the engine first said that it is paused."""
+        wait_until(
+            lambda: self.stack.container(self.service).attrs["State"]["Paused"],
+            timeout_s=timeout_s,
+            what=f"{self.service} is paused",
+            every_s=0.01,
+        )
+        return time.monotonic()
