@@ -5,9 +5,9 @@
     {"seq": 0, "utc": "2026-11-24T09:03:11.123456Z", "t": 8123.4, "kind": "run-started", "data": {…},
      "prev": "000…", "hash": "…"}
 
-``t`` is in monotonic seconds. ``hash`` is the SHA-256 of the line's other fields as compact JSON with sorted
-keys, ``prev`` among them: to change, drop or add a line, every later line has to be rewritten. A line that
-was cut off at the end of the file is what a killed process leaves; it is reported, the lines before it count.
+``t`` is in monotonic seconds. ``hash`` is the SHA-256 of the line's other fields as compact ASCII JSON with
+sorted keys, ``prev`` among them: to change, drop or add a line, every later line has to be rewritten. A line
+that was cut off at the end is what a killed process leaves; it is reported, and the lines before it count.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class EventLog:
                 "prev": self._prev,
             }
             digest = _digest(event)
-            self._file.write(json.dumps({**event, "hash": digest}, ensure_ascii=False) + "\n")
+            self._file.write(json.dumps({**event, "hash": digest}) + "\n")
             self._file.flush()
             self._seq += 1
             self._prev = digest
@@ -127,5 +127,4 @@ def _check(line: bytes, seq: int, prev: str) -> tuple[str, str]:
 
 
 def _digest(event: Mapping[str, Any]) -> str:
-    text = json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(json.dumps(event, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

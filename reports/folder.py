@@ -54,30 +54,36 @@ def create(root: Path, drill_id: str, needed_bytes: int = NEEDED_BYTES) -> RunFo
                 "free some space, for instance by removing old runs from it",
             )
         path.mkdir()
-        lock = _lock(path)
-        _point(root / LATEST, path)
     except FileExistsError as error:
         raise UserError(f"{error.filename} is there already", "remove it, or use another drill id") from error
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}", _remedy(error)) from error
+        raise _unwritable(path, error) from error
+    lock = None
+    try:
+        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.write(lock, f"{os.getpid()}\n".encode())
+        _point(root / LATEST, path)
+    except OSError as error:
+        if lock is not None:
+            os.close(lock)
+        shutil.rmtree(path, ignore_errors=True)
+        raise _unwritable(path, error) from error
     return RunFolder(path, lock)
-
-
-def _lock(path: Path) -> int:
-    lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.write(lock, f"{os.getpid()}\n".encode())
-    return lock
 
 
 def _point(link: Path, target: Path) -> None:
     # A rename, so that nobody ever finds no "latest"; relative, so that the whole folder can be moved.
     temporary = link.with_name(f".{LATEST}.{target.name}")
     temporary.symlink_to(target.name)
-    temporary.replace(link)
+    try:
+        temporary.replace(link)
+    except OSError:
+        temporary.unlink()
+        raise
 
 
-def _remedy(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "free some space on that disk"
-    return "make the folder writable, or choose another one"
+def _unwritable(path: Path, error: OSError) -> UserError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    remedy = "free some space on that disk" if full else "make the folder writable, or choose another one"
+    return UserError(f"{path} cannot be written: {error.strerror}", remedy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,24 +48,17 @@ def css() -> str:
     return CSS.read_text(encoding="utf-8")
 
 
-def title(run_dir: Path) -> str:
-    """The page's title."""
-    record = _load(run_dir)
-    if isinstance(record, str):
-        return f"Drill report {run_dir.name}"
-    return f"{record.verdict.value}: drill report {record.drill_id}"
-
-
-def fragment(run_dir: Path) -> str:
+def fragment(run_dir: Path, secrets: Sequence[str] = ()) -> str:
     """Our whole report of the run in ``run_dir``, as the content of a page; without ``<style>``.
 
     A run without a readable record, a drill without evidence and a run without drills all give a report that
     says so.
+
+    :param secrets: values that must not be shown wherever they stand, beside what looks like one by its name.
     """
-    loaded = _load(run_dir)
-    if isinstance(loaded, str):
-        return _environment().get_template("no_record.html.j2").render(folder=run_dir.name, problem=loaded)
-    record: Record = Redactor().model(loaded)
+    record = _load(run_dir, secrets)
+    if isinstance(record, str):
+        return _environment().get_template("no_record.html.j2").render(folder=run_dir.name, problem=record)
     return (
         _environment()
         .get_template("report.html.j2")
@@ -84,7 +77,9 @@ def fragment(run_dir: Path) -> str:
     )
 
 
-def page(run_dir: Path, appendix: Markup | None = None, appendix_css: str = "") -> str:
+def page(
+    run_dir: Path, secrets: Sequence[str] = (), appendix: Markup | None = None, appendix_css: str = ""
+) -> str:
     """The whole page.
 
     :param appendix: what stands at its end; None: only our own report.
@@ -94,34 +89,43 @@ def page(run_dir: Path, appendix: Markup | None = None, appendix_css: str = "") 
         _environment()
         .get_template("page.html.j2")
         .render(
-            title=title(run_dir),
+            title=_title(run_dir, secrets),
             css=Markup(css()),
             appendix_css=Markup(appendix_css),
-            report=Markup(fragment(run_dir)),
+            report=Markup(fragment(run_dir, secrets)),
             appendix=appendix,
         )
     )
 
 
-def write(run_dir: Path) -> Path:
+def write(run_dir: Path, secrets: Sequence[str] = ()) -> Path:
     """Write ``report.html`` of our own report alone, for a run that pytest could not finish.
 
     :raises OSError: when it cannot be written.
     """
     path = run_dir / NAME
-    path.write_text(page(run_dir), encoding="utf-8")
+    path.write_text(page(run_dir, secrets), encoding="utf-8")
     return path
 
 
-def _load(run_dir: Path) -> Record | str:
+def _title(run_dir: Path, secrets: Sequence[str]) -> str:
+    record = _load(run_dir, secrets)
+    if isinstance(record, str):
+        return f"Drill report {run_dir.name}"
+    return f"{record.verdict.value}: drill report {record.drill_id}"
+
+
+def _load(run_dir: Path, secrets: Sequence[str]) -> Record | str:
+    """The record, fit to be shown; or why there is none."""
     try:
-        return Record.load(run_dir)
+        record: Record = Redactor(secrets).model(Record.load(run_dir))
     except OSError as error:
         return f"record.json could not be read: {error.strerror}."
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "its first line"
         return f"record.json is not a record of this version: {where}: {first['msg']}."
+    return record
 
 
 def _view(number: int, drill: DrillRecord, run_dir: Path) -> DrillView:

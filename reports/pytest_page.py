@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -41,12 +41,12 @@ class _Test:
     log: str
 
 
-def summary(run_dir: Path) -> str:
+def summary(run_dir: Path, secrets: Sequence[str] = ()) -> str:
     """What goes into ``prefix`` of ``pytest_html_results_summary``: our report with its style sheet."""
-    return f"{_BEGIN}<style>{report.css()}</style>{report.fragment(run_dir)}{_END}"
+    return f"{_BEGIN}<style>{report.css()}</style>{report.fragment(run_dir, secrets)}{_END}"
 
 
-def finish(run_dir: Path) -> Path:
+def finish(run_dir: Path, secrets: Sequence[str] = ()) -> Path:
     """Turn the page that pytest-html wrote to ``run_dir`` around, or write ours alone where there is none.
 
     Idempotent.
@@ -58,21 +58,21 @@ def finish(run_dir: Path) -> Path:
     theirs = path.read_text(encoding="utf-8") if path.is_file() else ""
     if _TURNED in theirs:
         return path
-    parts = _take_apart(theirs)
-    text = report.page(run_dir, *parts) if parts else report.page(run_dir)
+    parts = _take_apart(theirs, secrets)
+    text = report.page(run_dir, secrets, *parts or (None, ""))
     temporary = path.with_suffix(".html.tmp")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
     return path
 
 
-def _take_apart(page: str) -> tuple[Markup, str] | None:
+def _take_apart(page: str, secrets: Sequence[str]) -> tuple[Markup, str] | None:
     """The appendix and its style rules; None when this is no page of pytest-html's."""
     blob = _BLOB.search(page)
     body = _BODY.search(page)
     if blob is None or body is None:
         return None
-    data = _presentable(json.loads(html.unescape(blob.group(1))))
+    data = _presentable(json.loads(html.unescape(blob.group(1))), secrets)
     before, _, rest = body.group(1).partition(_BEGIN)
     content = before + rest.partition(_END)[2]
     content = _BLOB.sub(lambda _: f'data-jsonblob="{escape(json.dumps(data))}"', content)
@@ -84,9 +84,9 @@ def _take_apart(page: str) -> tuple[Markup, str] | None:
     return Markup(f"{static}{_TURNED}{head}{script}{tail}</div>"), css
 
 
-def _presentable(data: dict[str, Any]) -> dict[str, Any]:
+def _presentable(data: dict[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
     kept = {key: value for key, value in data.get("environment", {}).items() if key in ENVIRONMENT}
-    clean: dict[str, Any] = Redactor().data({**data, "environment": kept})
+    clean: dict[str, Any] = Redactor(secrets).data({**data, "environment": kept})
     return clean
 
 

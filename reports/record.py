@@ -247,5 +247,9 @@ class Record(_Model):
 
     @classmethod
     def load(cls, folder: Path) -> Record:
-        """Read ``record.json`` from ``folder``."""
-        return cls.model_validate_json((folder / "record.json").read_text(encoding="utf-8"))
+        """Read ``record.json`` from ``folder``.
+
+        :raises OSError: when it cannot be read.
+        :raises pydantic.ValidationError: when it is no record of this version.
+        """
+        return cls.model_validate_json((folder / "record.json").read_bytes())

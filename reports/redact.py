@@ -1,4 +1,4 @@
-"""What may be shown of a text that came from outside: no secrets, no terminal codes, no control characters.
+"""What may be shown of a text from outside: no secrets, no terminal codes, no control characters.
 
 Used when a step is recorded, and once more when a report is made of the record: a text has to pass both.
 """
@@ -14,7 +14,10 @@ from pydantic import BaseModel
 MASK = "***"
 
 _TERMINAL_CODES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+# As text, or as it stands in HTML.
+_QUOTE = r"""(?:["']|&quot;|&\#x27;|&\#39;)?"""
+
 # Bounded, so that a long line of hyphenated words costs no more than its length.
 _SECRET_NAME = (
     r"[\w-]{0,40}(?:api[_-]?key|passw(?:or)?d|secret|access[_-]?key|auth[_-]?token|private[_-]?key|REDISCLI_AUTH)"
@@ -22,10 +25,12 @@ _SECRET_NAME = (
 )
 _PATTERNS = (
     # X-API-Key: …, "password": "…", PGPASSWORD=…
-    re.compile(rf"""(?P<keep>\b{_SECRET_NAME}["']?\s*[:=]\s*["']?)(?P<secret>[^\s"',;&]+)""", re.IGNORECASE),
+    re.compile(
+        rf"""(?P<keep>\b{_SECRET_NAME}{_QUOTE}\s*[:=]\s*{_QUOTE})(?P<secret>[^\s"',;&]+)""", re.IGNORECASE
+    ),
     re.compile(r"(?P<keep>\b(?:requirepass|masterauth)\s+|--pass(?:word)?\s+)(?P<secret>\S+)", re.IGNORECASE),
     re.compile(
-        r"""(?P<keep>\bAuthorization["']?\s*[:=]\s*["']?(?:Bearer\s+|Basic\s+)?|\bBearer\s+(?=\S{16}))"""
+        rf"""(?P<keep>\bAuthorization{_QUOTE}\s*[:=]\s*{_QUOTE}(?:Bearer\s+|Basic\s+)?|\bBearer\s+(?=\S{{16}}))"""
         r"""(?P<secret>[^\s"',;&]+)""",
         re.IGNORECASE,
     ),

@@ -26,9 +26,9 @@ def console() -> Console:
     Call it before capturing begins (``pytest_configure``): it keeps a descriptor of its own.
     """
     file = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace", buffering=1)
-    # rich would ask descriptors 0 to 2 for the width, which pytest redirects.
-    width = os.get_terminal_size(file.fileno()).columns if file.isatty() else None
-    return Console(file=file, width=width, highlight=False)
+    # rich would ask descriptors 0 to 2 for the width, which pytest redirects; a terminal may not know it.
+    width = os.get_terminal_size(file.fileno()).columns if file.isatty() else 0
+    return Console(file=file, width=width or None, highlight=False)
 
 
 def show(console: Console, record: Record, report: Path) -> None:
@@ -43,8 +43,7 @@ def show(console: Console, record: Record, report: Path) -> None:
     if not wide:
         for drill in record.drills:
             if drill.reasons:
-                console.print(_status(drill.verdict, drill.id), style="bold")
-                console.print(Text(_reasons(drill)), style="default")
+                console.print(_status(drill.verdict, f"{drill.title}: {_reasons(drill)}"))
     for missing in record.not_reached:
         console.print(Text(f"not reached: {missing}"))
     if record.problem:
@@ -57,17 +56,15 @@ def show(console: Console, record: Record, report: Path) -> None:
 
 
 def _table(drills: list[DrillRecord], wide: bool) -> Table:
-    table = Table(box=SIMPLE_HEAD, expand=False, pad_edge=False)
-    table.add_column("Drill", ratio=None, min_width=20, overflow="fold")
-    table.add_column("Verdict", no_wrap=True)
-    table.add_column("Recovery / RTO")
-    table.add_column("Loss / RPO")
-    table.add_column("Detection / budget")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), collapse_padding=True)
+    table.add_column("Drill")
+    for name in ("Verdict", "Recovery / RTO", "Loss / RPO", "Detection"):
+        table.add_column(name, no_wrap=True)
     if wide:
-        table.add_column("Reason", overflow="fold", ratio=1)
+        table.add_column("Reason")
     for drill in drills:
         cells = [
-            Text(drill.id),
+            Text(drill.title),
             _status(drill.verdict),
             _objective(drill.recovery_objective),
             _objective(drill.objective("RPO")),

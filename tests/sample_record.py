@@ -75,8 +75,8 @@ SCRIPTS = (
         "scenario-1/process-crash",
         "Scenario 1: Dashboard Service Down",
         "Process crash",
-        "When the dashboard's process crashes, the restart policy brings it back before anybody acts; the on-call"
-        " engineer is told all the same, every box holds within 15 minutes, and no acknowledged sale is lost.",
+        "When the dashboard's process crashes, the restart policy brings it back before anybody acts; the"
+        " on-call engineer is told all the same, every box holds, and no acknowledged sale is lost.",
         outage=(0.01, 1.42),
         detected=6.44,
         verified=7.02,
@@ -108,8 +108,8 @@ SCRIPTS = (
         "scenario-3/redis-killed",
         "Scenario 3: Redis Cache Down",
         "Redis killed",
-        "Without Redis the dashboard goes on answering from the database, slower; the engineer is paged, restarts"
-        " Redis, the cache rebuilds and performance is back within 5 minutes, with no data lost.",
+        "Without Redis the dashboard goes on answering from the database, slower; the engineer is paged,"
+        " restarts Redis, the cache rebuilds and performance is back within 5 minutes, with no data lost.",
         scenario="redis-down",
         component="Redis Cache",
         rto=300,
