@@ -94,10 +94,10 @@ def classify(spreads: Sequence[Spread], bucket: int, fault_at: float) -> Tally:
     :raises Inconsistent: the history contradicts itself.
     """
     parts = [slice(each.bounds[bucket], each.bounds[bucket + 1]) for each in spreads]
+    if all(part.start == part.stop for part in parts):
+        return Tally()
     keys = np.concatenate([each.keys[part] for each, part in zip(spreads, parts, strict=True)])
     payloads = np.concatenate([each.payloads[part] for each, part in zip(spreads, parts, strict=True)])
-    if not len(keys):
-        return Tally()
     order = np.argsort(keys)
     keys, payloads = keys[order], payloads[order]
 
