@@ -53,7 +53,8 @@ def test_skipped():
 """
 
 
-def _run(folder: Path, *more: str) -> Path:
+def run_pytest(folder: Path, *more: str) -> Path:
+    """Runs pytest with pytest-html and our report; the names in ``more`` are set in its environment."""
     run_dir = folder / "run"
     run_dir.mkdir()
     sample(run_dir, SCRIPTS[:1])
@@ -73,7 +74,7 @@ def _run(folder: Path, *more: str) -> Path:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return _run(tmp_path_factory.mktemp("pytest"), "FINISH").read_text(encoding="utf-8")
+    return run_pytest(tmp_path_factory.mktemp("pytest"), "FINISH").read_text(encoding="utf-8")
 
 
 def test_is_our_page_with_their_table_at_its_end(source: str) -> None:
@@ -114,7 +115,7 @@ def test_no_secret_of_the_tests_or_of_the_job_is_in_it(source: str) -> None:
 
 
 def test_is_complete_before_it_is_turned_and_turned_once(tmp_path: Path) -> None:
-    path = _run(tmp_path)
+    path = run_pytest(tmp_path)
     theirs = path.read_text(encoding="utf-8")
     assert "Objectives against results" in theirs
     assert theirs.startswith("<!DOCTYPE html>\n<html>\n")

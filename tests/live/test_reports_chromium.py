@@ -1,4 +1,4 @@
-"""The report in a real browser: nothing wider than the page, no contrast lost, the same without scripts.
+"""The report in a real browser: nothing wider than the page, light and dark, with scripts and without.
 
 Needs Chromium (``apt-get install chromium``), and no Docker.
 """
@@ -11,12 +11,15 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reports import html
 from tests.sample_record import sample
+from tests.test_reports_pytest_page import run_pytest
 
+WITHOUT_SCRIPTS, WITH_SCRIPTS = "allow-same-origin", "allow-same-origin allow-scripts"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = [
@@ -31,6 +34,7 @@ _QUIET = (
     "--disable-quic",
     "--no-first-run",
     "--hide-scrollbars",
+    "--allow-file-access-from-files",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -38,12 +42,13 @@ _QUIET = (
 
 # Opens what is folded, then lists what sticks out of the page without a box that scrolls.
 _MEASURE = """
-<iframe id="frame" width="{width}" height="4000" srcdoc="{page}"></iframe>
+<iframe id="frame" sandbox="{sandbox}" width="{width}" height="4000" src="{page}"></iframe>
 <pre id="result"></pre>
 <script>
 frame.onload = () => {{
   const page = frame.contentDocument;
   page.querySelectorAll("details").forEach((each) => {{ each.open = true; }});
+  const shown = (selector) => page.querySelector(selector)?.getBoundingClientRect().height > 0;
   const wide = [...page.querySelectorAll("body *")].filter((each) => {{
     const scrolls = each.closest(".scroll, pre");
     return (!scrolls || scrolls === each) && each.getBoundingClientRect().right > {width} + 0.5;
@@ -51,6 +56,7 @@ frame.onload = () => {{
   result.textContent = JSON.stringify({{
     scroll: page.documentElement.scrollWidth,
     wide: wide.map((each) => each.tagName + "." + each.getAttribute("class")),
+    table: shown("noscript table") ? "static" : shown("#results-table tbody") ? "drawn" : "none",
     ground: getComputedStyle(page.body).backgroundColor,
   }});
 }};
@@ -64,6 +70,16 @@ def _chromium(profile: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
+def _measure(page: Path, folder: Path, width: int, sandbox: str, *arguments: str) -> dict[str, Any]:
+    wrapper = folder / "wrapper.html"
+    wrapper.write_text(_MEASURE.format(width=width, page=page.as_uri(), sandbox=sandbox), encoding="utf-8")
+    dom = _chromium(folder / "profile", *arguments, "--dump-dom", wrapper.as_uri())
+    found = re.search(r'<pre id="result">(.+?)</pre>', dom)
+    assert found, "the page did not load"
+    result: dict[str, Any] = json.loads(escaping.unescape(found.group(1)))
+    return result
+
+
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
@@ -75,32 +91,18 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("scheme", "ground"), [("1", "rgb(255, 255, 255)"), ("0", "rgb(17, 20, 24)")])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_sticks_out(run_dir: Path, tmp_path: Path, width: int, scheme: str, ground: str) -> None:
-    page = escaping.escape((run_dir / "report.html").read_text(encoding="utf-8"))
-    wrapper = tmp_path / "wrapper.html"
-    wrapper.write_text(_MEASURE.format(width=width, page=page), encoding="utf-8")
-    dom = _chromium(
-        tmp_path / "profile",
-        f"--blink-settings=preferredColorScheme={scheme}",
-        "--dump-dom",
-        wrapper.as_uri(),
-    )
-    found = re.search(r'<pre id="result">(.+?)</pre>', dom)
-    assert found, "the page did not load"
-    result = json.loads(escaping.unescape(found.group(1)))
-    assert result == {"scroll": width, "wide": [], "ground": ground}
+    setting = f"--blink-settings=preferredColorScheme={scheme}"
+    result = _measure(run_dir / "report.html", tmp_path, width, WITHOUT_SCRIPTS, setting)
+    assert result == {"scroll": width, "wide": [], "ground": ground, "table": "none"}
 
 
-def test_looks_the_same_without_scripts(run_dir: Path, tmp_path: Path) -> None:
-    page = escaping.escape((run_dir / "report.html").read_text(encoding="utf-8"))
-    pictures = []
-    for name, sandbox in (("with", "allow-scripts"), ("without", "")):
-        wrapper, picture = tmp_path / f"{name}.html", tmp_path / f"{name}.png"
-        frame = f'<iframe sandbox="{sandbox}" width="1200" height="5800" srcdoc="{page}"></iframe>'
-        wrapper.write_text(frame, encoding="utf-8")
-        size = "--window-size=1280,6000"
-        _chromium(tmp_path / name, size, f"--screenshot={picture}", wrapper.as_uri())
-        pictures.append(picture.read_bytes())
-    assert pictures[0] == pictures[1]
+@pytest.mark.parametrize("sandbox", [WITHOUT_SCRIPTS, WITH_SCRIPTS])
+def test_table_of_pytest_html_is_there_and_fits(tmp_path: Path, sandbox: str) -> None:
+    page = run_pytest(tmp_path, "FINISH")
+    result = _measure(page, tmp_path, 390, sandbox)
+    assert result["scroll"] == 390
+    assert result["wide"] == []
+    assert result["table"] == ("static" if sandbox == WITHOUT_SCRIPTS else "drawn")
 
 
 def test_prints(run_dir: Path, tmp_path: Path) -> None:
