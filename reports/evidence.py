@@ -161,4 +161,7 @@ def _lines(path: Path, problems: list[str]) -> Iterator[dict[str, Any]]:
 def _real(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # an integer of hundreds of digits
+        return None

@@ -138,18 +138,19 @@ def _view(number: int, drill: DrillRecord, run_dir: Path) -> DrillView:
             drill, anchor, seen, [], [], ["The folder of evidence lies outside the run's folder."]
         )
     found = evidence.read(folder, drill.t_zero)
-    return DrillView(drill, anchor, seen, _charts(anchor, drill, found), found.files, found.problems)
+    return DrillView(drill, anchor, seen, charts(anchor, drill, found), found.files, found.problems)
 
 
-def _charts(anchor: str, drill: DrillRecord, found: evidence.Evidence) -> list[Chart]:
+def charts(anchor: str, drill: DrillRecord, found: evidence.Evidence) -> list[Chart]:
+    """The charts of a drill for which there is evidence; ``anchor`` makes their ids unique on the page."""
     axis = _axis(drill, found)
-    charts = [phases(f"{anchor}-phases", drill)]
+    drawn = [phases(f"{anchor}-phases", drill)]
     if axis and found.probes:
-        charts.append(availability(f"{anchor}-availability", drill, found, axis))
-        charts.append(latency(f"{anchor}-latency", drill, found, axis))
+        drawn.append(availability(f"{anchor}-availability", drill, found, axis))
+        drawn.append(latency(f"{anchor}-latency", drill, found, axis))
     if axis and found.writes:
-        charts.append(ledger(f"{anchor}-ledger", drill, found, axis))
-    return [chart for chart in charts if chart]
+        drawn.append(ledger(f"{anchor}-ledger", drill, found, axis))
+    return [chart for chart in drawn if chart]
 
 
 def _axis(drill: DrillRecord, found: evidence.Evidence) -> Linear | None:
