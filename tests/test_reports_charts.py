@@ -107,7 +107,7 @@ def test_phases_are_drawn_only_when_recovery_was_verified(drill: DrillRecord) ->
 
 def test_labels_never_cover_each_other() -> None:
     row = MarkerRow([Marker(t, "verified", "good") for t in (0.0, 0.1, 0.2, 29.9)], AXIS)
-    texts = [attributes for attributes in Page("".join(row.draw(0, 100))).all("text")]
+    texts = Page("".join(row.draw(0, 100))).all("text")
     assert [float(text["y"] or 0) for text in texts] == [11, 26, 41, 11]
     assert (texts[-1]["class"] or "").endswith("end")
     assert row.height == 3 * 15 + 4
@@ -126,7 +126,15 @@ def test_svg_is_escaped() -> None:
 
 
 _TIMES = st.floats(allow_nan=True, allow_infinity=True) | st.floats(8000, 8100) | st.just(8050.0)
-_ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just([])
+_ANYTHING: st.SearchStrategy[Any] = (
+    st.just(10**400)
+    | st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=4)
+    | st.just([])
+)
 _PROBES = st.fixed_dictionaries(
     {
         "kind": st.sampled_from(["health", "read", "write", "tick", "skip", "end"]) | _ANYTHING,
