@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cli import plan, stack
+from cli import chaos, ledger, plan, runbook, stack
 from plan.errors import UserError
 
 app = typer.Typer(
@@ -15,11 +15,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich takes longer to load than most commands take to run
-    help="Disaster recovery drills: read the plan, judge a ledger, run a runbook, undo a fault.\n\n"
+    help="Disaster recovery drills: read the plan, run a runbook, undo a fault, judge a ledger.\n\n"
     "The drills themselves are run by pytest: make drill, or pytest -m monthly_drill.",
 )
-app.add_typer(plan.app, name="plan")
-app.add_typer(stack.app, name="stack")
+for group, commands in (
+    ("plan", plan.app),
+    ("stack", stack.app),
+    ("chaos", chaos.app),
+    ("runbook", runbook.app),
+    ("ledger", ledger.app),
+):
+    app.add_typer(commands, name=group)
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 PositiveDuration = Annotated[timedelta, BeforeValidator(_positive)]
 Rpo = Annotated[timedelta | None, BeforeValidator(_objective)]
 Ratio = Annotated[float, Field(gt=0, le=1)]
-Endpoint = Annotated[str, Field(pattern=r"^(GET|POST) /\S*$")]
+Endpoint = Annotated[str, Field(pattern=r"^(GET|POST) /([^{}\s]|\{(product_id|client_id)\})*$")]
 
 
 def _unique(values: Iterable[object], what: str) -> None:

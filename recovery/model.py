@@ -8,7 +8,10 @@ from enum import StrEnum
 
 
 class StepStatus(StrEnum):
-    """What became of a step. SKIPPED: its condition did not hold. NOT_REACHED: a lower rung had already recovered."""
+    """What became of a step.
+
+    SKIPPED: its condition did not hold. NOT_REACHED: a lower rung had already recovered.
+    """
 
     OK = "ok"
     FAILED = "failed"
@@ -20,7 +23,7 @@ class StepStatus(StrEnum):
 class StepResult:
     """One step of a runbook as it ran.
 
-    :param rung: the rung of the ladder: ``diagnose``, ``restart``, ``rebuild``, ``flush``, ``restore``.
+    :param rung: the rung of the ladder: ``diagnose``, ``restart``, ``rebuild``, ``flush``, ``monitor``.
     :param section: where the step comes from, as ``"Scenario 1, step 2"``.
     :param command: the command as an operator would type it.
     :param started: monotonic seconds; None when it did not run.
@@ -61,11 +64,17 @@ Validate = Callable[[], list[BoxResult]]
 
 @dataclass(frozen=True)
 class RunbookResult:
-    """A runbook's run. ``recovered`` is whether the validation under its last climbed rung held."""
+    """A runbook's run. ``recovered`` is whether the validation under its last climbed rung held.
+
+    :param rung: the rung that recovered; None when none did.
+    :param started: monotonic seconds, as is ``finished``: when the last validation was over.
+    :param boxes: as they were found last.
+    """
 
     name: str
     section: str
     recovered: bool
+    rung: str | None
     started: float
     finished: float
     steps: list[StepResult] = field(default_factory=list)

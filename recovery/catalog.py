@@ -1,0 +1,24 @@
+"""The runbooks by name."""
+
+from __future__ import annotations
+
+from plan.errors import UserError
+from plan.model import Plan
+from recovery import scenario_1, scenario_3
+from recovery.runbook import Runbook
+
+_RUNBOOKS = {scenario_1.NAME: scenario_1.runbook, scenario_3.NAME: scenario_3.runbook}
+NAMES = tuple(_RUNBOOKS)
+"""Each is the key of its scenario in ``drp.toml``."""
+
+
+def find_runbook(name: str, plan: Plan) -> Runbook:
+    """The runbook of that name.
+
+    :raises UserError: when there is none.
+    """
+    try:
+        build = _RUNBOOKS[name]
+    except KeyError as error:
+        raise UserError(f"there is no runbook {name!r}", f"name one of these: {', '.join(NAMES)}") from error
+    return build(plan)

@@ -1,0 +1,60 @@
+"""The service as its clients reach it: through the edge, with the API key, a fresh connection each time."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from stack.stack import Stack
+
+TIMEOUT_S = 3.0
+
+
+class Client:
+    """A client of one stack. The edge's address is looked up for every request: a restart changes it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._http = httpx.Client(
+            headers={
+                "X-API-Key": os.environ.get("DASHBOARD_API_KEY", "dev-api-key"),
+                "User-Agent": "dr-runbook",
+            },
+            timeout=TIMEOUT_S,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def ask(self, method: str, path: str, body: Any = None, timeout_s: float = TIMEOUT_S) -> httpx.Response:
+        """One request to the service.
+
+        :raises httpx.HTTPError: when there is no answer, also while the edge publishes no port.
+        """
+        try:
+            url = self._stack.url("edge", 80)
+        except LookupError as error:
+            raise httpx.ConnectError(str(error)) from error
+        return self._http.request(method, f"{url}{path}", json=body, timeout=timeout_s)
+
+    def series(self, query: str) -> list[dict[str, Any]]:
+        """What Prometheus answers to an instant query.
+
+        :raises httpx.HTTPError: when it does not answer.
+        :raises LookupError: while it publishes no port.
+        """
+        answer = self._http.get(
+            f"{self._stack.url('prometheus', 9090)}/api/v1/query", params={"query": query}
+        )
+        answer.raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["data"]["result"]
+        return found

@@ -1,0 +1,44 @@
+"""The validation of a scenario on the live stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from plan.model import Plan
+from recovery import scenario_1, scenario_3
+from recovery.boxes import Examine, recovery_time, validation
+from recovery.client import Client
+from recovery.dashboard_boxes import DashboardBoxes
+from recovery.model import Validate
+from recovery.redis_boxes import RedisBoxes
+from stack.stack import Stack
+
+
+def live_validation(
+    name: str,
+    plan: Plan,
+    stack: Stack,
+    client: Client,
+    *,
+    since: float,
+    t_zero: float | None = None,
+    extra: Mapping[str, Examine] | None = None,
+) -> Validate:
+    """Examines all boxes of a scenario that can be asked of the live stack, and those that ``extra`` brings.
+
+    A box that neither can examine is not among the results: data loss is for the ledger, performance for what
+    the observer measured before the fault.
+
+    :param since: when recovery began, in monotonic seconds.
+    :param t_zero: when the fault took effect, in monotonic seconds; None: not known, and then neither is the
+        recovery time.
+    :raises KeyError: for a name that is no scenario with a runbook, or an ``extra`` that is no box of it.
+    """
+    scenario = plan.scenarios[name]
+    examine: dict[str, Examine] = {
+        scenario_1.NAME: lambda: DashboardBoxes(stack, client, plan.drill, since).examiners,
+        scenario_3.NAME: lambda: RedisBoxes(stack, client, plan.drill).examiners,
+    }[name]()
+    if t_zero is not None:
+        examine["recovery-time"] = recovery_time(t_zero, scenario.rto)
+    return validation(scenario, {**examine, **(extra or {})})

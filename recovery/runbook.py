@@ -1,0 +1,268 @@
+"""Runbooks: the DRP's recovery steps as a ladder, of which no more is climbed than the validation demands.
+
+::
+
+    diagnose ──▶ rung ──▶ validate ──▶ holds: monitor, done
+                  ▲          │
+                  └── next ◀─┘ does not hold in time
+
+A runbook is data: who carries it out, and on which stack, is decided when it is run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from recovery.model import BoxResult, RunbookResult, StepResult, StepStatus, Validate
+from stack.wait import NotReached, wait_until
+
+OUTPUT_CHARS = 4000
+"""Of a step's output, so much is kept: its end."""
+
+EVERY_S = 0.2
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that was carried out: whether it succeeded, and what it printed."""
+
+    ok: bool
+    output: str
+
+
+class Hands(Protocol):
+    """Whoever carries the commands out."""
+
+    def spell(self, command: str) -> str:
+        """The command with its placeholders filled in, as an operator would type it."""
+
+    def run(self, command: str, timeout_s: float) -> Ran:
+        """Carry it out; a command that fails or takes too long is not ``ok``."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """When something is done.
+
+    :param text: as a person says it.
+    :param why_not: finds out on the stack why it is not to be done; empty when it is.
+    """
+
+    text: str
+    why_not: Callable[[Hands], str]
+
+
+def nothing_wrong(_: str) -> str:
+    """For a command whose exit status says it all."""
+    return ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a runbook.
+
+    :param section: where it comes from, as ``"Scenario 1, step 2"``.
+    :param command: as an operator would type it, with the placeholders of :mod:`recovery.wording`.
+    :param expected: its expected result, in words.
+    :param timeout_s: of one attempt, in seconds.
+    :param patience_s: for so long, in seconds, it is tried again until it succeeds.
+    :param verifies: whether its failure shows already that this rung has not recovered.
+    :param wrong: what is wrong with its output; empty when nothing is.
+    :param note: how it departs from the DRP's letter, and why.
+    """
+
+    section: str
+    title: str
+    command: str
+    expected: str
+    timeout_s: float
+    patience_s: float = 0.0
+    verifies: bool = False
+    wrong: Callable[[str], str] = nothing_wrong
+    when: Condition | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """Steps that are done together; when the rung's condition does not hold, none of them is."""
+
+    name: str
+    steps: tuple[Step, ...]
+    when: Condition | None = None
+
+
+@dataclass(frozen=True)
+class Runbook:
+    """A recovery procedure: look first, then climb, then keep watching.
+
+    :param section: of the DRP, as ``"Scenario 1: Dashboard Service Down"``.
+    :param validation_timeout_s: for how long the validation may take to hold under one rung.
+    """
+
+    name: str
+    section: str
+    diagnose: Rung
+    ladder: tuple[Rung, ...]
+    monitor: Rung
+    validation_timeout_s: float
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """All of it, in order."""
+        return (self.diagnose, *self.ladder, self.monitor)
+
+    def run(
+        self,
+        hands: Hands,
+        validate: Validate,
+        on_step: Callable[[StepResult], None] = lambda _: None,
+        on_begin: Callable[[str], None] = lambda _: None,
+    ) -> RunbookResult:
+        """Carry it out, climbing only while the validation does not hold.
+
+        :param on_step: told of every step once its fate is known.
+        :param on_begin: told, in a few words, what is being done now.
+        """
+        climb = _Climb(self, hands, validate, on_step, on_begin)
+        return climb.run()
+
+
+class _Climb:
+    """One run of a runbook."""
+
+    def __init__(
+        self,
+        runbook: Runbook,
+        hands: Hands,
+        validate: Validate,
+        on_step: Callable[[StepResult], None],
+        on_begin: Callable[[str], None],
+    ) -> None:
+        self._runbook = runbook
+        self._hands = hands
+        self._validate = validate
+        self._on_step = on_step
+        self._on_begin = on_begin
+        self._steps: list[StepResult] = []
+        self._boxes: list[BoxResult] = []
+
+    def run(self) -> RunbookResult:
+        started = time.monotonic()
+        self._do(self._runbook.diagnose)
+        recovered_by = None
+        for rung in self._runbook.ladder:
+            if recovered_by is not None:
+                self._leave(rung, StepStatus.NOT_REACHED, f"{recovered_by} had recovered already")
+            elif why_not := self._why_not(rung.when):
+                self._leave(rung, StepStatus.SKIPPED, why_not)
+            elif self._recovers(rung):
+                recovered_by = rung.name
+        finished = time.monotonic()
+        self._do(self._runbook.monitor)
+        return RunbookResult(
+            name=self._runbook.name,
+            section=self._runbook.section,
+            recovered=recovered_by is not None,
+            rung=recovered_by,
+            started=started,
+            finished=finished,
+            steps=self._steps,
+            boxes=self._boxes,
+        )
+
+    def _recovers(self, rung: Rung) -> bool:
+        """Climb one rung, and see whether the validation holds then."""
+        hopeless = self._do(rung)
+        self._on_begin(f"{rung.name}: validation")
+        return _in_time(self._holds, 0 if hopeless else self._runbook.validation_timeout_s)
+
+    def _holds(self) -> bool:
+        self._boxes = self._validate()
+        return all(box.holds for box in self._boxes)
+
+    def _do(self, rung: Rung) -> bool:
+        """Do every step of a rung; whether one that verifies has failed."""
+        hopeless = False
+        for step in rung.steps:
+            self._on_begin(f"{rung.name}: {step.title}")
+            if why_not := self._why_not(step.when):
+                self._tell(rung, step, StepStatus.SKIPPED, note=why_not)
+                continue
+            started = time.monotonic()
+            ran = self._attempt(step)
+            self._tell(
+                rung,
+                step,
+                StepStatus.OK if ran.ok else StepStatus.FAILED,
+                started=started,
+                duration_s=time.monotonic() - started,
+                output=ran.output[-OUTPUT_CHARS:],
+                note=step.note,
+            )
+            hopeless |= step.verifies and not ran.ok
+        return hopeless
+
+    def _attempt(self, step: Step) -> Ran:
+        last = Ran(False, "")
+
+        def succeeds() -> bool:
+            nonlocal last
+            last = _judged(self._hands.run(step.command, step.timeout_s), step.wrong)
+            return last.ok
+
+        _in_time(succeeds, step.patience_s)
+        return last
+
+    def _why_not(self, condition: Condition | None) -> str:
+        return condition.why_not(self._hands) if condition else ""
+
+    def _leave(self, rung: Rung, status: StepStatus, why: str) -> None:
+        for step in rung.steps:
+            self._tell(rung, step, status, note=why)
+
+    def _tell(
+        self,
+        rung: Rung,
+        step: Step,
+        status: StepStatus,
+        started: float | None = None,
+        duration_s: float | None = None,
+        output: str = "",
+        note: str = "",
+    ) -> None:
+        result = StepResult(
+            rung=rung.name,
+            section=step.section,
+            title=step.title,
+            command=self._hands.spell(step.command),
+            expected=step.expected,
+            status=status,
+            started=started,
+            duration_s=duration_s,
+            output=output,
+            note=note,
+        )
+        self._steps.append(result)
+        self._on_step(result)
+
+
+def _in_time(condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Whether the condition came to hold in time; what it raised last, it raises."""
+    try:
+        return wait_until(condition, timeout_s=timeout_s, what="it holds", every_s=EVERY_S)
+    except NotReached as error:
+        if error.__cause__:
+            raise error.__cause__ from error
+        return False
+
+
+def _judged(ran: Ran, wrong: Callable[[str], str]) -> Ran:
+    """A command that succeeded may still have printed what should not be."""
+    if not ran.ok:
+        return ran
+    found = wrong(ran.output)
+    return Ran(False, f"{ran.output}\n{found}") if found else ran
