@@ -39,6 +39,8 @@ def offset(seconds: float | None) -> str:
     """A moment, in seconds from T0: ``T0 + 4.21 s``; words for None."""
     if seconds is None:
         return "not seen"
+    if seconds == 0:
+        return "T0"
     sign = "−" if seconds < 0 else "+"
     return f"T0 {sign} {duration(abs(seconds))}"
 

@@ -24,48 +24,69 @@ LONG_PART = 0.5
 class Finding:
     """An observation and what follows from it.
 
-    :param drill: the drill's id; empty: the run as a whole.
+    :param drill: the drill's id, and ``title`` its title; empty: the run as a whole.
     :param issue: what is wrong; empty when nothing is, and only a recommendation follows.
     """
 
     drill: str
+    title: str
     issue: str
     recommendation: str
 
 
+_Pair = tuple[str, str]
+"""An issue, which may be empty, and a recommendation."""
+
+
 def findings(record: Record) -> list[Finding]:
     """All findings of a run, the drills' in their order, then the run's own."""
-    found = [finding for drill in record.drills for finding in _of_drill(drill)]
+    found = [
+        Finding(drill.id, drill.title, issue, advice)
+        for drill in record.drills
+        for issue, advice in _all(drill)
+    ]
     if record.not_reached:
         found.append(
             Finding(
+                "",
                 "",
                 f"Not reached: {', '.join(record.not_reached)}.",
                 "Run them: what was not drilled is not known to work.",
             )
         )
     if record.problem:
-        found.append(Finding("", record.problem.strip(), "Remove the cause, then repeat the run."))
+        found.append(Finding("", "", record.problem.strip(), "Remove the cause, then repeat the run."))
     if record.cleanup and record.cleanup.left:
         left = ", ".join(record.cleanup.left)
         found.append(
-            Finding("", f"Left behind after the run: {left}.", "Remove it, and find out why it stayed.")
+            Finding("", "", f"Left behind after the run: {left}.", "Remove it, and find out why it stayed.")
         )
     return found
 
 
-def _of_drill(drill: DrillRecord) -> Iterator[Finding]:
+def _all(drill: DrillRecord) -> list[_Pair]:
+    found = list(_of_drill(drill))
+    if drill.verdict is Verdict.FAIL and not any(issue for issue, _ in found):
+        reasons = "; ".join(drill.reasons) or "no reason was recorded"
+        found.append((f"The drill failed: {reasons}", "Find the cause in the evidence of the drill."))
+    return found
+
+
+def _of_drill(drill: DrillRecord) -> Iterator[_Pair]:
     for objective in drill.objectives:
         yield from _of_objective(drill, objective)
     yield from _of_ledger(drill)
+    late = drill.recovery_objective is not None and drill.recovery_objective.verdict is Verdict.FAIL
     for box in drill.boxes:
+        if box.box == "recovery-time" and late:
+            continue  # said of the objective already
         if box.holds is False:
-            yield Finding(
-                drill.id, f"Box “{box.text}” does not hold: {box.evidence}", "Mend it, and repeat the drill."
+            yield (
+                f"Box “{box.text}” does not hold: {box.evidence}",
+                "Find in the logs of the services what keeps it from holding.",
             )
         elif box.holds is None:
-            yield Finding(
-                drill.id,
+            yield (
                 f"Box “{box.text}” could not be examined: {box.evidence}",
                 "Make it examinable: a box nobody can tick promises nothing.",
             )
@@ -73,42 +94,35 @@ def _of_drill(drill: DrillRecord) -> Iterator[Finding]:
     for step in ran:
         # That a lower rung does not help is what the higher ones are for.
         if step.status == "failed" and step.rung == ran[-1].rung:
-            yield Finding(
-                drill.id,
+            yield (
                 f"{step.section}, “{step.title}”, failed.",
                 f"Change this step of the plan, or what keeps it from its expected result ({step.expected}).",
             )
     for comparison in drill.comparisons:
         if comparison.verdict is Verdict.FAIL:
             after = figures.number(comparison.after, comparison.unit)
-            yield Finding(
-                drill.id,
+            yield (
                 f"{comparison.name}: {after} after recovery, allowed: {comparison.limit or 'not stated'}.",
                 "Find out why it did not come back to what it was before the fault.",
             )
     for difference in (drill.baseline.differences or []) if drill.baseline else []:
-        yield Finding(drill.id, f"Baseline: {difference}.", "Restore it, and find out what wrote to it.")
+        yield (f"Baseline: {difference}.", "Restore it, and find out what wrote to it.")
     if drill.residue:
-        yield Finding(drill.id, f"Residue: {'; '.join(drill.residue)}", "Mend the healing of this fault.")
+        yield (f"Residue: {'; '.join(drill.residue)}", "Mend the healing of this fault.")
     if drill.fault and drill.fault.effective and not drill.fault.healed:
-        yield Finding(
-            drill.id, f"The fault {drill.fault.name} was not healed.", "Heal it by hand: dr chaos halt."
-        )
+        yield (f"The fault {drill.fault.name} was not healed.", "Heal it by hand: dr chaos halt.")
     if drill.verdict is Verdict.INVALID:
         reasons = "; ".join(drill.reasons) or "no reason was recorded"
-        yield Finding(
-            drill.id, f"The drill proved nothing: {reasons}", "Remove the cause, and repeat the drill."
-        )
+        yield (f"The drill proved nothing: {reasons}", "Remove the cause, and repeat the drill.")
     for deviation in drill.deviations:
-        yield Finding(drill.id, "", f"Bring plan and practice together. Departed from: {deviation}")
+        yield ("", f"Bring plan and practice together. Departed from: {deviation}")
 
 
-def _of_objective(drill: DrillRecord, objective: Objective) -> Iterator[Finding]:
+def _of_objective(drill: DrillRecord, objective: Objective) -> Iterator[_Pair]:
     target, actual = objective.target_s, objective.actual_s
     if actual is None or target is None:
         if objective.verdict is Verdict.FAIL:
-            yield Finding(
-                drill.id,
+            yield (
                 f"{objective.name} missed: {objective.note or 'never reached'}.",
                 _shorten(drill, objective),
             )
@@ -117,11 +131,10 @@ def _of_objective(drill: DrillRecord, objective: Objective) -> Iterator[Finding]
     if objective.verdict is Verdict.FAIL:
         # Within its limit and failed all the same: what the ledger found besides, see _of_ledger.
         if actual > target:
-            yield Finding(drill.id, f"{objective.name} missed: {said}.", _shorten(drill, objective))
+            yield (f"{objective.name} missed: {said}.", _shorten(drill, objective))
     elif objective.verdict is Verdict.PASS and target - actual < THIN_MARGIN * target:
         share = figures.percent((target - actual) / target) if target else "nothing"
-        yield Finding(
-            drill.id,
+        yield (
             "",
             f"{objective.name} was kept with {share} to spare ({said}). {_shorten(drill, objective)}",
         )
@@ -143,15 +156,14 @@ def _shorten(drill: DrillRecord, objective: Objective) -> str:
     return f"Most of the time ({figures.percent(share)}) went into: {longest.name}; begin there."
 
 
-def _of_ledger(drill: DrillRecord) -> Iterator[Finding]:
+def _of_ledger(drill: DrillRecord) -> Iterator[_Pair]:
     ledger = drill.ledger
     if ledger is None:
         return
     if ledger.lost and ledger.verdict is Verdict.FAIL:
         late = figures.count(ledger.lost_after_fault)
         after = f", {late} of them acknowledged after the fault" if ledger.lost_after_fault else ""
-        yield Finding(
-            drill.id,
+        yield (
             f"{figures.plural(ledger.lost, 'acknowledged write')} lost{after}.",
             "Acknowledge a write only once it is durable where the recovery looks for it.",
         )
@@ -165,4 +177,4 @@ def _of_ledger(drill: DrillRecord) -> Iterator[Finding]:
         ),
     ):
         if number:
-            yield Finding(drill.id, f"{figures.plural(number, 'row')} {what}.", remedy)
+            yield (f"{figures.plural(number, 'row')} {what}.", remedy)

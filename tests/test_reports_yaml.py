@@ -124,6 +124,13 @@ def test_missed_promises_are_issues(tmp_path: Path) -> None:
     ]
 
 
+def test_no_failed_drill_is_without_an_issue(tmp_path: Path) -> None:
+    record = sample(tmp_path, SCRIPTS[:1])
+    failed = {"verdict": Verdict.FAIL, "reasons": ["summaries were stale for 40 s"]}
+    record.drills = [record.drills[0].model_copy(update=failed)]
+    assert [found.issue for found in findings(record)] == ["The drill failed: summaries were stale for 40 s"]
+
+
 def test_lower_rung_that_did_not_help_is_no_issue(tmp_path: Path) -> None:
     record = sample(tmp_path, SCRIPTS[2:3])
     assert not [found for found in findings(record) if "Try restart" in found.issue]
