@@ -1,39 +1,69 @@
 #!/bin/bash
-# Follows the official image's conventions (POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB,
-# /docker-entrypoint-initdb.d), so that `postgres:17` can stand in this image's place.
+# Follows the official image's conventions (POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB, POSTGRES_INITDB_ARGS, PGDATA,
+# *.sql in /docker-entrypoint-initdb.d on an empty volume), so that `postgres:17` can stand in this image's place.
 set -euo pipefail
 
-as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups "$@"; }
+user=${POSTGRES_USER:-postgres}
+database=${POSTGRES_DB:-$user}
+# The cluster is made here and moved up when it is complete: a container killed while the data was being seeded must
+# not come back with half of it and call itself ready.
+growing=$PGDATA/.growing
 
-initialise() {
-    local user=${POSTGRES_USER:-postgres} database=${POSTGRES_DB:-postgres}
-    # Syncing page by page while the cluster is made only costs time: one sync at the end covers it all, and a
-    # crash before that leaves no PG_VERSION-complete cluster that anybody has written to.
-    local password_file
-    password_file=$(as_postgres mktemp)
-    printf '%s' "$POSTGRES_PASSWORD" >"$password_file"
-    as_postgres initdb --no-sync --username="$user" --pwfile="$password_file" \
-        --auth-local=trust --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8 >/dev/null
-    rm "$password_file"
-    printf 'host all all all scram-sha-256\nhost replication all all scram-sha-256\n' >>"$PGDATA/pg_hba.conf"
-    as_postgres pg_ctl -w -s start -o "-c listen_addresses='' -c fsync=off -c archive_mode=off"
-    if [ "$database" != postgres ]; then
-        as_postgres psql -q -v ON_ERROR_STOP=1 -U "$user" -d postgres -c "CREATE DATABASE \"$database\""
-    fi
-    local script
+run_sql() { psql -q -X -v ON_ERROR_STOP=1 --username="$user" "$@" >/dev/null; }
+
+make_cluster() {
+    local extra=() script
+    read -ra extra <<<"${POSTGRES_INITDB_ARGS:-}"
+    initdb --pgdata="$growing" --no-sync --username="$user" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") \
+        --data-checksums --encoding=UTF8 --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256 \
+        "${extra[@]}" >/dev/null
+    # For whoever gives settings one by one instead of our config_file.
+    cp /etc/postgresql/pg_hba.conf "$growing/pg_hba.conf"
+    # Nobody can have been promised anything yet, so nothing is synced, logged for replay or archived while the data is
+    # loaded; one sync at the end covers it all. Reachable by socket alone: a health check over TCP must not see it.
+    pg_ctl --pgdata="$growing" --wait --silent start -o "-c listen_addresses='' -c fsync=off \
+        -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 -c archive_mode=off -c autovacuum=off \
+        -c max_wal_size=4GB -c shared_buffers=128MB -c maintenance_work_mem=128MB"
+    [ "$database" = postgres ] || run_sql --dbname=postgres -c "CREATE DATABASE \"$database\""
     for script in /docker-entrypoint-initdb.d/*.sql; do
         [ -e "$script" ] || continue
-        as_postgres psql -q -v ON_ERROR_STOP=1 -U "$user" -d "$database" -f "$script"
+        echo "entrypoint: $script"
+        run_sql --dbname="$database" -f "$script"
     done
-    as_postgres pg_ctl -w -s -m fast stop
+    pg_ctl --pgdata="$growing" --wait --silent --mode=fast stop
+}
+
+move_up() {
+    # PG_VERSION last: it is what says that there is a cluster.
+    local entry
+    for entry in "$growing"/*; do
+        [ "${entry##*/}" = PG_VERSION ] || mv -T "$entry" "$PGDATA/${entry##*/}"
+    done
+    sync -f "$PGDATA"
+    mv -T "$growing/PG_VERSION" "$PGDATA/PG_VERSION"
+    rmdir "$growing"
     sync -f "$PGDATA"
 }
 
+make_cluster_unless_there() {
+    [ ! -s "$PGDATA/PG_VERSION" ] || return 0
+    : "${POSTGRES_PASSWORD:?POSTGRES_PASSWORD must be set: the password of the superuser to be}"
+    if [ -n "$(ls -A "$PGDATA")" ] && [ ! -d "$growing" ]; then
+        echo "entrypoint: $PGDATA is neither empty nor a cluster: left alone" >&2
+        exit 1
+    fi
+    # What a killed start left behind, here or already moved up, is of no use to anybody.
+    find "$PGDATA" -mindepth 1 -delete
+    make_cluster
+    move_up
+}
+
 if [ "${1:-}" = postgres ] && [ "$(id -u)" = 0 ]; then
+    # A fresh volume belongs to root.
     chown postgres:postgres "$PGDATA"
     chmod 0700 "$PGDATA"
     [ ! -d /wal_archive ] || chown postgres:postgres /wal_archive
-    [ -s "$PGDATA/PG_VERSION" ] || initialise
-    exec setpriv --reuid=postgres --regid=postgres --init-groups "$@"
+    exec setpriv --reuid=postgres --regid=postgres --init-groups "$0" "$@"
 fi
+[ "${1:-}" != postgres ] || make_cluster_unless_there
 exec "$@"

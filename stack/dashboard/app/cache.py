@@ -1,34 +1,52 @@
-"""The cache. It may be gone at any time: then the answer comes from the database, and says so."""
+"""Redis, asked with a short time-out, and left alone while it is known to be gone."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Any, TypeVar, cast
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from app.metrics import CACHE_BYPASS, CACHE_HITS, CACHE_MISSES
+from app.flight import SingleFlight
+from app.metrics import CACHE_UP
 from app.settings import Settings
 
 log = logging.getLogger("dashboard.cache")
 
-Served = Literal["hit", "miss", "bypass"]
+T = TypeVar("T")
+GONE = (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError)
+
+
+class CacheUnusable(Exception):
+    """Redis did not do what it was asked.
+
+    :param kind: a word for the reason: ``ConnectionError``, ``TimeoutError``, ``OutOfMemoryError``, …
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
 
 
 class Cache:
-    """Redis, asked with short time-outs, and left alone for a moment after it failed."""
+    """Reads and writes of Redis, each bounded by ``redis_timeout_s``."""
 
     def __init__(self, settings: Settings) -> None:
+        self._timeout_s = settings.redis_timeout_s
+        self._retry_every_s = settings.retry_every_s
         self._ttl_s = settings.cache_ttl_s
-        self._pause_s = settings.retry_after_s
-        self._unusable_until = 0.0
-        self._pending: dict[str, asyncio.Task[bytes]] = {}
+        self._why_gone: str | None = None
+        self._why_refused: str | None = None
+        self._looking: asyncio.Task[None] | None = None
+        # Health checks that come together share an answer: they must not queue for a Redis that gives none.
+        self.ping = SingleFlight(self._ping)
         self._redis = redis.Redis.from_url(
             settings.redis_url,
             socket_timeout=settings.redis_timeout_s,
@@ -36,54 +54,90 @@ class Cache:
             # redis-py would retry silently; a cache that has to be waited for is none.
             retry=Retry(NoBackoff(), 0),
             max_connections=64,
+            # Two commands less for each new connection.
+            lib_name=None,
+            lib_version=None,
         )
+        CACHE_UP.set(1)
 
     async def close(self) -> None:
         """Give up every connection."""
+        if self._looking:
+            self._looking.cancel()
         await self._redis.aclose()
 
-    async def ping(self) -> None:
-        """Ask Redis.
+    async def get(self, key: str) -> bytes | None:
+        """The value of ``key``; None when there is none.
 
-        :raises RedisError: when it does not answer in time.
+        :raises CacheUnusable: when Redis cannot be asked, or refuses.
         """
-        await self._redis.ping()
+        # Bytes: the client decodes no answers.
+        return cast("bytes | None", await self._ask(lambda: self._redis.get(key)))
 
-    async def get(self, key: str, compute: Callable[[], Awaitable[bytes]]) -> tuple[bytes, Served]:
-        """The cached value of ``key``, or what ``compute`` makes; concurrent callers share one computation."""
-        try:
-            kept = await self._try(self._redis.get(key))
-        except RedisError:
-            CACHE_BYPASS.inc()
-            return await self._computed(key, compute), "bypass"
-        if kept is not None:
-            CACHE_HITS.inc()
-            return kept, "hit"
-        value = await self._computed(key, compute)
-        try:
-            await self._try(self._redis.set(key, value, ex=self._ttl_s))
-        except RedisError:
-            CACHE_BYPASS.inc()
-            return value, "bypass"
-        CACHE_MISSES.inc()
-        return value, "miss"
+    async def set(self, key: str, value: bytes) -> None:
+        """Keep ``value`` for ``cache_ttl_s``.
 
-    async def _computed(self, key: str, compute: Callable[[], Awaitable[bytes]]) -> bytes:
-        task = self._pending.get(key)
-        if task is None:
-            task = asyncio.ensure_future(compute())
-            self._pending[key] = task
-            task.add_done_callback(lambda _: self._pending.pop(key, None))
-        return await asyncio.shield(task)
-
-    async def _try(self, call: Awaitable[bytes | None]) -> bytes | None:
-        if time.monotonic() < self._unusable_until:
-            if asyncio.iscoroutine(call):
-                call.close()
-            raise RedisError("left alone after a failure")
+        :raises CacheUnusable: when Redis cannot be asked, or refuses; as it does when its memory is full.
+        """
         try:
-            return await call
-        except RedisError as error:
-            self._unusable_until = time.monotonic() + self._pause_s
-            log.warning("cache unusable", extra={"fields": {"error": type(error).__name__}})
+            await self._ask(lambda: self._redis.set(key, value, ex=self._ttl_s))
+        except CacheUnusable as error:
+            if self._why_gone is None and self._why_refused != error.kind:
+                self._why_refused = error.kind
+                log.warning("redis refuses writes", extra={"fields": {"error": error.kind}})
             raise
+        if self._why_refused is not None:
+            self._why_refused = None
+            log.info("redis takes writes again")
+
+    async def _ping(self) -> None:
+        """Really ask, whatever is thought of it.
+
+        :raises CacheUnusable: when Redis does not answer, or refuses.
+        """
+        try:
+            await self._bounded(self._redis.ping)
+        except (*GONE, RedisError) as error:
+            raise CacheUnusable(_kind(error)) from error
+
+    async def _ask(self, command: Callable[[], Awaitable[T]]) -> T:
+        if self._why_gone is not None:
+            raise CacheUnusable(self._why_gone)
+        try:
+            return await self._bounded(command)
+        except GONE as error:
+            self._lost(_kind(error))
+            raise CacheUnusable(_kind(error)) from error
+        except RedisError as error:
+            # An answer, if not the one wanted: it is there.
+            raise CacheUnusable(_kind(error)) from error
+
+    async def _bounded(self, command: Callable[[], Awaitable[T]]) -> T:
+        # redis-py's own time-outs count anew for each step; this one is for all of them.
+        async with asyncio.timeout(self._timeout_s):
+            return await command()
+
+    def _lost(self, kind: str) -> None:
+        if self._why_gone is None:
+            self._why_gone = kind
+            CACHE_UP.set(0)
+            log.warning("redis not reachable", extra={"fields": {"error": kind}})
+            self._looking = asyncio.create_task(self._look_for_it())
+
+    async def _look_for_it(self) -> None:
+        while self._why_gone is not None:
+            await asyncio.sleep(self._retry_every_s)
+            try:
+                await self.ping()
+            except CacheUnusable as error:
+                self._why_gone = error.kind
+            else:
+                self._why_gone = None
+                CACHE_UP.set(1)
+                log.info("redis reached")
+
+
+def _kind(error: Any) -> str:
+    if isinstance(error, (RedisTimeoutError, TimeoutError)):
+        return "TimeoutError"
+    return "ConnectionError" if isinstance(error, OSError) else type(error).__name__

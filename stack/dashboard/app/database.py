@@ -1,118 +1,226 @@
 """The database, behind a bounded pool and a circuit.
 
-Every wait is bounded. While the database is known to be gone, requests are refused at once and one task alone
-looks for it, so that an outage neither piles up requests nor outlives the database's return by more than that
-task's period.
+::
+
+    up ──(a statement finds its connection broken)──▶ doubted ──(a fresh connection fails too)──▶ down
+    ▲                                                    │                                          │
+    └──────────(a fresh connection answers)──────────────┴──────(asked again every 0.2 s)───────────┘
+
+While it is down, requests are refused at once. A pool does not outlive an outage: what it holds may be dead,
+and its own attempts to reconnect back off for longer than the database needs to come back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from app.metrics import DB_ERRORS, DB_UP, QUERIES
+from app.flight import SingleFlight
+from app.metrics import DB_ERRORS, DB_QUERIES, DB_UP
 from app.settings import Settings
 
 log = logging.getLogger("dashboard.database")
 
+Row = dict[str, Any]
+Connection = psycopg.AsyncConnection[Row]
+Pool = AsyncConnectionPool[Connection]
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+# What goes wrong with a database, as against what is wrong with a statement: refused and broken connections,
+# time-outs, no space, shutting down, read-only. (PostgreSQL manual, Appendix A; PEP 249.)
+OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
+
 
 class Unavailable(Exception):
-    """The database cannot be asked just now. Whether a statement already sent was done is not known."""
+    """The database did not do what it was asked. Whether a statement already sent was done is not known.
+
+    :param kind: a word for the reason, fit for strangers: no addresses, no SQL.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
 
 
 class Database:
-    """A pool of connections that knows whether the database is there."""
+    """Runs statements while the database is there, and knows when it is not."""
 
     def __init__(self, settings: Settings) -> None:
-        self._timeout_s = settings.database_timeout_s
-        self._retry_after_s = settings.retry_after_s
-        self._up = False
-        self._watcher: asyncio.Task[None] | None = None
-        milliseconds = int(settings.database_timeout_s * 1000)
-        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]] = AsyncConnectionPool(
-            settings.database_url,
-            open=False,
-            min_size=2,
-            max_size=settings.pool_size,
-            max_waiting=settings.pool_waiting,
-            timeout=settings.database_timeout_s,
-            # The pool's own retries back off exponentially; ours come from the watcher, steadily.
-            reconnect_timeout=settings.database_timeout_s,
-            kwargs={
-                "autocommit": True,
-                "row_factory": dict_row,
-                "connect_timeout": 2,
-                "application_name": "dashboard",
-                "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
-                f" -c idle_in_transaction_session_timeout={milliseconds}",
-            },
-        )
+        self._settings = settings
+        self._pool: Pool | None = None
+        self._why_down = "NotAskedYet"
+        self._doubted = asyncio.Event()
+        self._look = SingleFlight(self._look_at_it)
+        self._tasks: set[asyncio.Task[None]] = set()
+        DB_UP.set(0)
 
     async def open(self) -> None:
-        """Start; the database need not be there yet."""
-        await self._pool.open(wait=False)
-        DB_UP.set(0)
-        self._watcher = asyncio.create_task(self._watch())
+        """Start; the database need not be there. Takes as long as one look at it."""
+        await self._look()
+        self._start(self._watch())
 
     async def close(self) -> None:
-        """Give up every connection."""
-        if self._watcher:
-            self._watcher.cancel()
-        await self._pool.close(timeout=1)
+        """Give up every connection, within a second."""
+        for task in self._tasks:
+            task.cancel()
+        if self._pool:
+            await self._pool.close(timeout=1)
 
-    async def fetch(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
+    async def fetch(self, statement: str, parameters: Parameters = ()) -> list[Row]:
         """Run one statement, a transaction of its own; when this returns, it is committed.
 
-        :raises Unavailable: when the database is not there, or does not answer in time.
+        :raises Unavailable: within ``database_timeout_s``, when the database is not there or does not answer.
         """
-        if not self._up:
-            raise Unavailable("the database is not reachable")
-        QUERIES.inc()
+        pool = self._pool
+        if pool is None:
+            raise Unavailable(self._why_down)
+        DB_QUERIES.inc()
         try:
-            return await self._ask(query, parameters)
-        except (psycopg.OperationalError, PoolTimeout, TooManyRequests, TimeoutError) as error:
+            return await self._run(pool, statement, parameters)
+        except OUTAGES as error:
             DB_ERRORS.inc()
-            if not isinstance(error, (TooManyRequests, psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)):
-                self._lost(error)
-            raise Unavailable(f"{type(error).__name__}") from error
+            raise self._unavailable(error) from error
 
     async def ping(self) -> None:
-        """Ask the database, circuit or no circuit.
+        """Really ask; when it was down, over a fresh connection, so that this too finds out that it is back.
 
-        :raises Unavailable: when it does not answer in time.
+        :raises Unavailable: within ``database_timeout_s``, when it does not answer.
         """
+        if self._pool is None:
+            await self._look()
+        pool = self._pool
+        if pool is None:
+            raise Unavailable(self._why_down)
         try:
-            await self._ask("SELECT 1", ())
-        except (psycopg.OperationalError, PoolTimeout, TooManyRequests, TimeoutError) as error:
-            raise Unavailable(f"{type(error).__name__}") from error
+            await self._run(pool, "SELECT 1", ())
+        except OUTAGES as error:
+            raise self._unavailable(error) from error
 
-    async def _ask(self, query: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[dict[str, Any]]:
-        async with asyncio.timeout(self._timeout_s), self._pool.connection() as connection:
-            cursor = await connection.execute(query, parameters)
-            return await cursor.fetchall()
+    async def _run(self, pool: Pool, statement: str, parameters: Parameters) -> list[Row]:
+        deadline = asyncio.get_running_loop().time() + self._settings.database_timeout_s
+        async with pool.connection() as connection:
+            return await _within(deadline, connection, statement, parameters)
 
-    def _lost(self, error: Exception) -> None:
-        if self._up:
-            self._up = False
-            DB_UP.set(0)
-            log.warning("database lost", extra={"fields": {"error": type(error).__name__}})
+    def _unavailable(self, error: psycopg.Error) -> Unavailable:
+        if _connection_is_broken(error):
+            self._doubted.set()
+        return Unavailable(_kind(error))
 
     async def _watch(self) -> None:
         while True:
-            if not self._up:
-                try:
-                    await self.ping()
-                except Unavailable:
-                    # What the pool still holds may be dead: let it find out, and fill up anew.
-                    await self._pool.check()
-                else:
-                    self._up = True
-                    DB_UP.set(1)
-                    log.info("database reached")
-            await asyncio.sleep(self._retry_after_s)
+            if self._pool is not None:
+                await self._doubted.wait()
+            self._doubted.clear()
+            try:
+                await self._look()
+            except Exception:
+                # Whatever it was: without this task nobody would look for the database any more.
+                log.exception("looking for the database failed")
+            await asyncio.sleep(self._settings.retry_every_s)
+
+    async def _look_at_it(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.database_timeout_s):
+                connection = await Connection.connect(
+                    self._settings.database_url, **self._connection_settings()
+                )
+            async with connection:
+                deadline = asyncio.get_running_loop().time() + self._settings.queue_timeout_s
+                await _within(deadline, connection, "SELECT 1", ())
+        except (*OUTAGES, TimeoutError) as error:
+            self._go_down(error)
+        else:
+            await self._come_up()
+
+    async def _come_up(self) -> None:
+        if self._pool is not None:
+            return
+        pool: Pool = AsyncConnectionPool(
+            self._settings.database_url,
+            kwargs=self._connection_settings(),
+            min_size=self._settings.pool_min,
+            max_size=self._settings.pool_max,
+            max_waiting=self._settings.pool_waiting,
+            timeout=self._settings.queue_timeout_s,
+            reconnect_timeout=self._settings.database_timeout_s,
+            open=False,
+            name="dashboard",
+        )
+        await pool.open()
+        self._pool = pool
+        DB_UP.set(1)
+        log.info("database reached")
+
+    def _go_down(self, error: Exception) -> None:
+        pool, self._pool = self._pool, None
+        kind = _kind(error)
+        if pool is not None or kind != self._why_down:
+            log.warning("database not reachable", extra={"fields": {"error": kind}})
+        self._why_down = kind
+        DB_UP.set(0)
+        if pool is not None:
+            # Whoever waits for a connection of it is told at once.
+            self._start(pool.close(timeout=1))
+
+    def _connection_settings(self) -> dict[str, Any]:
+        # The server gives up before we do: what it cancels, it says, and the connection lives on.
+        statement_ms = int(self._settings.database_timeout_s * 800)
+        return {
+            "autocommit": True,
+            "row_factory": dict_row,
+            "application_name": "dashboard",
+            "connect_timeout": 2,  # libpq's and psycopg's least
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "options": f"-c statement_timeout={statement_ms} -c lock_timeout={statement_ms // 2}"
+            f" -c idle_in_transaction_session_timeout={statement_ms}",
+        }
+
+    def _start(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _within(
+    deadline: float, connection: Connection, statement: str, parameters: Parameters
+) -> list[Row]:
+    """Run ``statement``; at ``deadline`` (the loop's time) its connection is cut, which fails it."""
+    alarm = asyncio.get_running_loop().call_at(deadline, _cut, connection)
+    try:
+        cursor = await connection.execute(statement, parameters)
+        return await cursor.fetchall()
+    finally:
+        alarm.cancel()
+
+
+def _cut(connection: Connection) -> None:
+    # Cancelling psycopg's task instead would make it ask the server, which does not answer, to cancel the
+    # statement, for five seconds, and then wait for it without limit. An end of file is understood at once.
+    with contextlib.suppress(OSError, psycopg.Error), socket.fromfd(connection.fileno(), -1, -1) as twin:
+        twin.shutdown(socket.SHUT_RDWR)
+
+
+def _connection_is_broken(error: psycopg.Error) -> bool:
+    if isinstance(error, (TooManyRequests, PoolClosed)):
+        return False
+    # Without a code of the server's, it is the client that found it out.
+    # 08: connection exception; 57P: shutting down.
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, psycopg.errors.ConnectionTimeout):
+        return "TimeoutError"
+    if isinstance(error, (PoolTimeout, TooManyRequests)) or getattr(error, "sqlstate", None) is not None:
+        return type(error).__name__
+    return "TimeoutError" if isinstance(error, TimeoutError) else "ConnectionError"

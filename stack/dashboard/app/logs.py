@@ -1,15 +1,19 @@
-"""JSON logs: one object a line, on standard output."""
+"""JSON logs: one object a line, on standard output.
+
+Levels: a dependency that fails is expected, a WARNING; an ERROR is something that nobody foresaw.
+"""
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from datetime import UTC, datetime
 
+import orjson
+
 
 class JsonFormatter(logging.Formatter):
-    """Time, level, logger, message, whatever came as ``extra={"fields": {...}}``, and a traceback if there is one."""
+    """Time, level, logger, message, what came as ``extra={"fields": {...}}``, and the traceback if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -21,15 +25,15 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return orjson.dumps(line, default=str).decode()
 
 
-def configure() -> None:
-    """Send every logger's lines through the JSON formatter."""
+def configure(level: str) -> None:
+    """Send every logger's lines of ``level`` and above through the JSON formatter."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.INFO)
-    # The pool says at WARNING what the circuit already says once.
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    root.setLevel(level)
+    # At INFO the pool tells of every connection that it lends.
+    logging.getLogger("psycopg.pool").setLevel(max(logging.WARNING, root.level))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from typing import Any
 
+import orjson
 import psycopg
 
-from app.database import Database
+from app.database import Database, Row
 
+# One statement, so one transaction without a round trip to begin or to commit it. A client_id that is there
+# already inserts nothing and moves nothing; a stock that would fall below zero breaks the table's CHECK and
+# undoes both.
 _SELL = """
 WITH sold AS (
     INSERT INTO sales (client_id, product_id, quantity, unit_price_cents)
@@ -17,28 +19,30 @@ WITH sold AS (
     ON CONFLICT (client_id) DO NOTHING
     RETURNING client_id, product_id, quantity, unit_price_cents, sold_at
 ), moved AS (
-    UPDATE products SET stock = stock - %(quantity)s
-    WHERE id = %(product_id)s AND EXISTS (SELECT FROM sold)
-    RETURNING stock
+    UPDATE products SET stock = stock - sold.quantity FROM sold WHERE id = sold.product_id
 )
-SELECT sold.*, moved.stock FROM sold, moved
+SELECT * FROM sold
 """
 _SALE = "SELECT client_id, product_id, quantity, unit_price_cents, sold_at FROM sales WHERE client_id = %s"
 _PRODUCT = "SELECT id, sku, name, price_cents, stock FROM products WHERE id = %s"
 _PRODUCTS = "SELECT id, sku, name, price_cents, stock FROM products ORDER BY id LIMIT %s OFFSET %s"
+# What a product has sold is what its stock lacks: the best sellers cost a look at the products alone.
 _SUMMARY = """
-WITH totals AS (
-    SELECT count(*) AS sales_count, coalesce(sum(quantity * unit_price_cents), 0)::bigint AS revenue_cents
-    FROM sales
-), best AS (
-    SELECT id, name, initial_stock - stock AS units FROM products ORDER BY initial_stock - stock DESC, id LIMIT 5
-)
-SELECT totals.*, (SELECT json_agg(best) FROM best) AS top_products FROM totals
+SELECT count(*) AS sales_count, coalesce(sum(quantity * unit_price_cents), 0)::bigint AS revenue_cents,
+    (SELECT count(*) FROM products) AS product_count,
+    (SELECT json_agg(best) FROM (
+        SELECT id, sku, name, initial_stock - stock AS units_sold
+        FROM products ORDER BY initial_stock - stock DESC, id LIMIT 5
+    ) AS best) AS top_products
+FROM sales
 """
 
 
 class Refused(Exception):
-    """A sale that cannot be: certainly not done. ``status`` is the HTTP status that says why."""
+    """A sale that cannot be: certainly not done.
+
+    :param status: the HTTP status that says why.
+    """
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -46,12 +50,12 @@ class Refused(Exception):
 
 
 class Shop:
-    """What the dashboard does."""
+    """What the dashboard does. Each method may raise :class:`app.database.Unavailable`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def sell(self, client_id: str, product_id: int, quantity: int) -> tuple[dict[str, Any], bool]:
+    async def sell(self, client_id: str, product_id: int, quantity: int) -> tuple[Row, bool]:
         """Sell, once: the same ``client_id`` and content again is the same sale.
 
         :returns: the sale, committed, and whether it is new.
@@ -61,29 +65,32 @@ class Shop:
         try:
             new = await self._database.fetch(_SELL, wanted)
         except psycopg.errors.CheckViolation as error:
+            if error.diag.constraint_name != "products_stock_check":
+                raise
             raise Refused(409, "not enough in stock") from error
         if new:
             return new[0], True
-        kept = await self._database.fetch(_SALE, (client_id,))
-        if not kept:
+        kept = await self.sale(client_id)
+        if kept is None:
             raise Refused(404, "no such product")
-        if wanted.items() <= kept[0].items():
-            return kept[0], False
+        if wanted.items() <= kept.items():
+            return kept, False
         raise Refused(409, "this client_id was used for another sale")
 
-    async def sale(self, client_id: str) -> dict[str, Any] | None:
+    async def sale(self, client_id: str) -> Row | None:
         """The sale with that id, if there is one."""
         return next(iter(await self._database.fetch(_SALE, (client_id,))), None)
 
-    async def product(self, product_id: int) -> dict[str, Any] | None:
+    async def product(self, product_id: int) -> Row | None:
         """The product with that id, if there is one."""
         return next(iter(await self._database.fetch(_PRODUCT, (product_id,))), None)
 
-    async def products(self, limit: int, offset: int) -> list[dict[str, Any]]:
+    async def products(self, limit: int, offset: int) -> list[Row]:
         """Products by id."""
         return await self._database.fetch(_PRODUCTS, (limit, offset))
 
     async def summary(self) -> bytes:
-        """Totals and best sellers as JSON, as of now."""
+        """Totals and best sellers as JSON; ``generated_at`` is taken just before the database is asked."""
+        generated_at = datetime.now(UTC)
         row = (await self._database.fetch(_SUMMARY))[0]
-        return json.dumps({**row, "generated_at": datetime.now(UTC).isoformat()}).encode()
+        return orjson.dumps({**row, "generated_at": generated_at})
