@@ -13,6 +13,17 @@ from reports import pytest_page
 from tests.page import Page
 from tests.sample_record import KEY, SCRIPTS, sample
 
+_PLUGINS = [
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "pytest_html.plugin",
+    "-p",
+    "pytest_html.fixtures",
+    "-p",
+    "pytest_metadata.plugin",
+]
+
 _CONFTEST = """
 import os
 from pathlib import Path
@@ -63,11 +74,12 @@ def run_pytest(folder: Path, *more: str) -> Path:
     environment = {
         **os.environ,
         "PYTHONPATH": str(Path(__file__).parent.parent),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "RUN": str(run_dir),
         "BUILD_URL": "https://ci/?token=tell-nobody",
         **dict.fromkeys(more, "1"),
     }
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
+    command = [sys.executable, "-m", "pytest", "-q", *_PLUGINS, str(folder)]
     subprocess.run(command, capture_output=True, env=environment, timeout=60, check=False)
     return run_dir / "report.html"
 

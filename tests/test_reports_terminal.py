@@ -131,7 +131,11 @@ def test_console_reaches_the_terminal_while_pytest_captures(tmp_path: Path) -> N
         "no:cacheprovider",
         str(tmp_path),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "COLUMNS": "80"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parent.parent),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
     piped = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
     assert "a drill · recover · 0 s" in piped.stdout
     assert _on_a_terminal(command, environment).count("a drill · recover") >= 1
