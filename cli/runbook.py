@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.plan import PlanFile
+from plan.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,6 +73,8 @@ def run(name: Name, stack: Which = "latest", plan: PlanFile = Path("drp.toml")) 
     promised = load_plan(plan)
     runbook = find_runbook(name, promised)
     target = Stack.attach(Path(stack) if Path(stack).is_dir() else ROOT / stack)
+    if not target.containers():
+        raise UserError(f"the stack {target.drill_id} is not up", "start one with `dr stack up`")
     console.print(f"[bold]{runbook.section}[/]  ({name}, on {target.drill_id})")
     with Client(target) as client, console.status("") as status:
         validate = live_validation(name, promised, target, client, since=time.monotonic())
@@ -115,7 +118,7 @@ def _print_indented(console: Console, text: str) -> None:
     from rich.markup import escape
     from rich.padding import Padding
 
-    console.print(Padding(escape(text), (0, 0, 0, 4)))
+    console.print(Padding(escape(text), (0, 0, 0, 4), expand=False))
 
 
 def _print_step(console: Console, step: StepResult) -> None:

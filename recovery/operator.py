@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import requests
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException
 
 from plan.errors import UserError
 from recovery.client import Client
@@ -48,6 +48,8 @@ class Operator:
                 case ["curl", *_, url]:
                     answer = self._client.ask("GET", httpx.URL(url).path, timeout_s=timeout_s)
                     return Ran(answer.status_code == 200, f"HTTP {answer.status_code}\n{answer.text}")
+        except APIError as error:
+            return Ran(False, str(error.explanation or error))
         except (
             ComposeError,
             UserError,

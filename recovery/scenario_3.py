@@ -10,7 +10,8 @@ from recovery.runbook import Condition, Hands, Runbook, Rung, Step
 
 NAME = "redis-down"
 _PING = "docker exec {redis} redis-cli PING"
-_MEMORY = "docker exec {redis} redis-cli INFO memory"
+_MEMORY = "docker exec {redis} sh -c \"redis-cli INFO memory | grep -E '^(used_memory|maxmemory):'\""
+_STATS = "docker exec {redis} sh -c \"redis-cli INFO stats | grep -E '^(total_connections|keyspace)_'\""
 
 
 def runbook(plan: Plan) -> Runbook:
@@ -55,12 +56,12 @@ def runbook(plan: Plan) -> Runbook:
                     Step(
                         section[2],
                         title[2],
-                        "docker exec {redis} redis-cli INFO stats",
+                        _STATS,
                         "it answers with its statistics",
                         timeout_s=5,
                         patience_s=validation_s,
                         verifies=True,
-                        wrong=partial(_lacks, "total_connections_received"),
+                        wrong=partial(_lacks, "keyspace_hits"),
                     ),
                     check_memory,
                 ),
