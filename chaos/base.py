@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar, Self
 
+from chaos.fault import Fault
 from stack.stack import Stack
 
 Saved = str | int | float | bool | None
@@ -28,8 +29,8 @@ def transient() -> Any:
 
 
 @dataclass
-class StackFault:
-    """A fault of one service of a stack; see :class:`chaos.fault.Fault` for its life."""
+class StackFault(Fault):
+    """A fault of one service of a stack; see :class:`Fault` for its life."""
 
     name: ClassVar[str]
     stack: Stack = field(compare=False, repr=False, metadata={_TRANSIENT: True})

@@ -12,6 +12,7 @@ written anew when healing: a later restart would else load the junk again.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -55,11 +56,13 @@ class FillMemory(StackFault):
             while (blocks := _room(client) // BLOCK) > 0:
                 with client.pipeline(transaction=False) as pipeline:
                     for number in range(written, written + min(blocks, BATCH)):
-                        pipeline.set(f"{KEY_PREFIX}{number}", b"x" * BLOCK)
+                        # Redis makes the bytes before the offset itself: the command takes no memory.
+                        pipeline.setrange(f"{KEY_PREFIX}{number}", BLOCK - 1, "x")
                     written += len(pipeline.execute())
             while not _refuses(client):
-                client.set(f"{KEY_PREFIX}{written}", b"x" * BRIM)
-                written += 1
+                with suppress(OutOfMemoryError):  # somebody else took the last bytes meanwhile
+                    client.setrange(f"{KEY_PREFIX}{written}", BRIM - 1, "x")
+                    written += 1
 
     def wait_effective(self, timeout_s: float) -> float:
         """When a write was first refused for want of memory."""

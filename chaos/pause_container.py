@@ -17,6 +17,8 @@ from typing import ClassVar
 from chaos.containers import ContainerFault, own_container
 from stack.wait import wait_until
 
+FREEZE_TIMEOUT_S = 10.0
+
 
 @dataclass
 class PauseContainer(ContainerFault):
@@ -29,8 +31,12 @@ class PauseContainer(ContainerFault):
         return f"The container of {self.service} is frozen (docker pause)."
 
     def inject(self) -> None:
-        """Freeze it."""
+        """Freeze it; tried again, since a busy kernel gives up freezing ("unable to freeze")."""
+        wait_until(self._freeze, timeout_s=FREEZE_TIMEOUT_S, what=f"{self.service} lets itself be frozen")
+
+    def _freeze(self) -> bool:
         own_container(self.stack, self.service).pause()
+        return True
 
     def wait_effective(self, timeout_s: float) -> float:
         """When the engine first said that it is paused."""

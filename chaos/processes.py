@@ -15,7 +15,7 @@ from stack.stack import Stack
 INITS = ("docker-init", "tini", "dumb-init")
 
 # The main process is the init's oldest child: the init adopts orphans too, but they come later.
-_KILL_CHILD_OF_INIT = f"""
+_CHILD_OF_INIT = f"""
 read -r init < /proc/1/comm
 case $init in {"|".join(INITS)}) ;; *) echo "PID 1 is $init itself"; exit 3 ;; esac
 main=
@@ -27,7 +27,7 @@ for folder in /proc/[0-9]*; do
     break
   done 2>/dev/null < "$folder/status"
 done
-[ -n "$main" ] && kill -9 "$main"
+echo "$main"
 """
 
 
@@ -39,14 +39,17 @@ def kill_main_process(stack: Stack, service: str, container: Container) -> None:
 
     :raises UserError: when neither way is open.
     """
-    inside = stack.exec(service, ["sh", "-c", _KILL_CHILD_OF_INIT], timeout_s=5, user="root")
-    if inside.exit_code == 0:
+    found = stack.exec(service, ["sh", "-c", _CHILD_OF_INIT], timeout_s=5, user="root")
+    inside = found.output.strip()
+    if found.exit_code == 0 and inside.isdecimal():
+        # Not waited for: it dies with the container, and has no answer to give then.
+        container.exec_run(["sh", "-c", f"kill -9 {inside}"], user="root", detach=True)
         return
     try:
         _kill_on_host(container)
     except OSError as error:
         raise UserError(
-            f"the process of {service} cannot be killed: inside: {inside.output.strip() or 'no answer'}; "
+            f"the process of {service} cannot be killed: inside: {inside or 'no answer'}; "
             f"on this host: {error.strerror or error}",
             "set `init: true` for the service, or run the drill as root on the engine's own machine",
         ) from error

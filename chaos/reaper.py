@@ -22,7 +22,7 @@ from chaos.runs import is_alive, is_kept
 from stack.stack import DRILL_LABEL, RUN_DIR_LABEL
 from stack.wait import NotReached, wait_until
 
-_GONE_TIMEOUT_S = 10.0
+_GONE_TIMEOUT_S = 5.0
 _AT_ONCE = 8
 _Filters = dict[str, str | list[str] | bool]
 
@@ -105,7 +105,7 @@ def _labelled_runs(client: docker.DockerClient) -> dict[str, Path]:
     """The folder of every run of which something is still there, by its drill id."""
     wanted: _Filters = {"label": [DRILL_LABEL, RUN_DIR_LABEL]}
     labels: list[dict[str, str]] = [
-        *(item.labels for item in client.containers.list(all=True, sparse=True, filters=wanted)),
+        *(item.attrs["Labels"] for item in client.containers.list(all=True, sparse=True, filters=wanted)),
         *(item.attrs["Labels"] for item in client.networks.list(filters=wanted)),
         *(item.attrs["Labels"] for item in client.volumes.list(filters=wanted)),
         *(item.labels for item in client.images.list(filters=wanted)),

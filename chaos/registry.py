@@ -55,7 +55,7 @@ def from_journal(stack: Stack, data: Mapping[str, Any]) -> Fault:
 
     :raises UserError: when this version has no such fault.
     """
-    return _as_fault(find(str(data["name"])).from_journal(stack, data))
+    return find(str(data["name"])).from_journal(stack, data)
 
 
 def build(stack: Stack, name: str, settings: Mapping[str, str]) -> Fault:
@@ -77,12 +77,6 @@ def build(stack: Stack, name: str, settings: Mapping[str, str]) -> Fault:
                 f"{key}={text}: {error.errors()[0]['msg']}", f"give {key} a value of another kind"
             ) from error
     try:
-        return _as_fault(fault(stack, **values))
+        return fault(stack, **values)
     except TypeError as error:
         raise UserError(f"the fault {name} needs a service", "name it with --service") from error
-
-
-def _as_fault(fault: StackFault) -> Fault:
-    if not isinstance(fault, Fault):
-        raise TypeError(f"{fault.name} does not follow the protocol of faults")
-    return fault

@@ -106,17 +106,26 @@ def _fill_files(stack: Stack, containers: list[Container]) -> frozenset[str] | N
         new = {name: path for name, path in volumes[str(container.id)].items() if name not in searched}
         if not new or container.status != "running":
             continue
-        argv = ["find", *new.values(), "-maxdepth", _SEARCH_DEPTH, "-name", f"{FILE_PREFIX}*"]
-        result = stack.exec(stack.service_of(container), argv, _SEARCH_TIMEOUT_S, user="root")
-        if result.exit_code == 0:
+        lines = _search(stack, stack.service_of(container), list(new.values()))
+        if lines is not None:
             searched.update(new)
             found.update(
                 f"{name}:{line.removeprefix(path)}"
-                for line in result.output.splitlines()
+                for line in lines
                 for name, path in new.items()
                 if line.startswith(path)
             )
     return frozenset(found) if searched == {name for each in volumes.values() for name in each} else None
+
+
+def _search(stack: Stack, service: str, folders: list[str]) -> list[str] | None:
+    """The fill files in ``folders`` of a container; None when it cannot be asked, as while it restarts."""
+    argv = ["find", *folders, "-maxdepth", _SEARCH_DEPTH, "-name", f"{FILE_PREFIX}*"]
+    try:
+        result = stack.exec(service, argv, _SEARCH_TIMEOUT_S, user="root")
+    except (docker.errors.APIError, LookupError):
+        return None
+    return result.output.splitlines() if result.exit_code == 0 else None
 
 
 def _volumes(container: Container) -> dict[str, str]:
