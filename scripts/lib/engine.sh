@@ -8,7 +8,8 @@ DOCKERD_PIDFILE=${DRILL_DOCKERD_PIDFILE:-/var/run/docker.pid}
 DOCKERD_LOG=$BUILD/logs/dockerd.log
 INSTALL_GUIDE=https://docs.docker.com/engine/install/
 
-engine_answers() { timeout 20 docker info --format '{{.ServerVersion}}' >/dev/null 2>&1; }
+# By what it says: with a format, some clients exit 0 without an engine.
+engine_answers() { [[ -n $(timeout 20 docker info --format '{{.ServerVersion}}' 2>/dev/null) ]]; }
 
 dockerd_is_installed() { command -v dockerd >/dev/null; }
 

@@ -69,6 +69,16 @@ step_base() {
     fi
 }
 
+# As Debian's own slim images are: no translations, no documentation, no fsync after each file. They stay in the image,
+# where they halve the time of every apt-get install on it.
+AS_SLIM=(
+    --aptopt='Acquire::Languages "none"'
+    --dpkgopt=force-unsafe-io
+    --dpkgopt='path-exclude=/usr/share/doc/*'
+    --dpkgopt='path-exclude=/usr/share/man/*'
+    --dpkgopt='path-exclude=/usr/share/locale/*'
+)
+
 # A file between the two: an import from a pipe that breaks would leave half an image.
 bootstrap_base() {
     if ! command -v mmdebstrap >/dev/null; then
@@ -76,7 +86,7 @@ bootstrap_base() {
             "give Docker access to a registry, install mmdebstrap, or set DRILL_BASE_IMAGE to a Debian 13 image that is here"
         apt_install mmdebstrap
     fi
-    TMPDIR=$RUN_DIR mmdebstrap --variant=minbase --include=ca-certificates trixie "$RUN_DIR/base.tar"
+    TMPDIR=$RUN_DIR mmdebstrap --variant=minbase --include=ca-certificates "${AS_SLIM[@]}" trixie "$RUN_DIR/base.tar"
     docker import "$RUN_DIR/base.tar" "$OWN_BASE"
     rm "$RUN_DIR/base.tar"
 }
