@@ -1,0 +1,88 @@
+"""``dr stack``: start, look at and remove a stack outside pytest, to try a runbook or to write a drill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from stack.stack import Stack
+
+app = typer.Typer(
+    no_args_is_help=True, help="Start, look at and remove a stack of your own, outside a drill."
+)
+
+ROOT = Path("reports/out")
+Which = Annotated[
+    str, typer.Argument(help="The stack's id, or the folder of its run; the newest when left out.")
+]
+
+
+def find(which: str) -> Stack:
+    """The stack of that id, of the run in that folder, or of the newest run.
+
+    :raises UserError: when there is none.
+    """
+    from stack.stack import Stack
+
+    return Stack.attach((Path(which) if Path(which).is_dir() else ROOT / which).resolve())
+
+
+@app.command()
+def up() -> None:
+    """Start a stack and leave it running; `dr stack down` removes it.
+
+    Example: dr stack up && dr runbook run dashboard-down
+    """
+    from rich.console import Console
+
+    from chaos.runs import KEPT
+    from fixtures.run import new_drill_id
+    from reports.folder import create
+    from stack.stack import Stack
+
+    console = Console()
+    drill_id = new_drill_id()
+    with create(ROOT, drill_id) as folder:
+        stack = Stack(drill_id, folder.path)
+        with console.status(f"starting the stack {stack.drill_id}"):
+            try:
+                stack.up()
+            except BaseException:
+                stack.save_logs(folder.path)
+                stack.down()
+                raise
+        (folder.path / KEPT).touch()
+    console.print(f"{stack.drill_id} is up; the dashboard answers at {stack.url('edge', 80)}")
+
+
+@app.command()
+def status(which: Which = "latest") -> None:
+    """Show every service of a stack, with its state and the address where it is published."""
+    from rich.console import Console
+    from rich.table import Table
+
+    stack = find(which)
+    table = Table("service", "state", "health", "published at", title=stack.drill_id)
+    for container in sorted(stack.containers(), key=stack.service_of):
+        health = (container.attrs["State"].get("Health") or {}).get("Status", "-")
+        ports = ", ".join(
+            f"{inner} → {bound[0]['HostIp']}:{bound[0]['HostPort']}"
+            for inner, bound in container.ports.items()
+            if bound
+        )
+        table.add_row(stack.service_of(container), container.status, health, ports)
+    Console().print(table)
+
+
+@app.command()
+def down(which: Which = "latest") -> None:
+    """Remove a stack: its containers, networks and volumes, and nothing else."""
+    from chaos.reaper import sweep
+
+    stack = find(which)
+    swept = sweep(stack.docker, stack.drill_id)
+    (stack.run_dir / "kept").unlink(missing_ok=True)
+    typer.echo(f"{stack.drill_id}: {swept}")
