@@ -48,6 +48,10 @@ move_up() {
 make_cluster_unless_there() {
     [ ! -s "$PGDATA/PG_VERSION" ] || return 0
     : "${POSTGRES_PASSWORD:?POSTGRES_PASSWORD must be set: the password of the superuser to be}"
+    if ! [ -r /docker-entrypoint-initdb.d ] || ! [ -x /docker-entrypoint-initdb.d ]; then
+        echo "entrypoint: /docker-entrypoint-initdb.d cannot be read by the user postgres: mend its mode" >&2
+        exit 1
+    fi
     if [ -n "$(ls -A "$PGDATA")" ] && [ ! -d "$growing" ]; then
         echo "entrypoint: $PGDATA is neither empty nor a cluster: left alone" >&2
         exit 1

@@ -1,4 +1,7 @@
-"""Redis, asked with a short time-out, and left alone while it is known to be gone."""
+"""Redis, asked with a short time-out, and left alone while it is known to be gone.
+
+A command that fails for want of an answer only raises a doubt: Redis is gone when it answers no ping either.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,10 @@ class CacheUnusable(Exception):
         self.kind = kind
 
 
+class CacheRefuses(CacheUnusable):
+    """Redis is there, and says no."""
+
+
 class Cache:
     """Reads and writes of Redis, each bounded by ``redis_timeout_s``."""
 
@@ -54,9 +61,6 @@ class Cache:
             # redis-py would retry silently; a cache that has to be waited for is none.
             retry=Retry(NoBackoff(), 0),
             max_connections=64,
-            # Two commands less for each new connection.
-            lib_name=None,
-            lib_version=None,
         )
         CACHE_UP.set(1)
 
@@ -81,8 +85,8 @@ class Cache:
         """
         try:
             await self._ask(lambda: self._redis.set(key, value, ex=self._ttl_s))
-        except CacheUnusable as error:
-            if self._why_gone is None and self._why_refused != error.kind:
+        except CacheRefuses as error:
+            if self._why_refused != error.kind:
                 self._why_refused = error.kind
                 log.warning("redis refuses writes", extra={"fields": {"error": error.kind}})
             raise
@@ -106,35 +110,36 @@ class Cache:
         try:
             return await self._bounded(command)
         except GONE as error:
-            self._lost(_kind(error))
+            if self._looking is None:
+                self._looking = asyncio.create_task(self._look_for_it())
             raise CacheUnusable(_kind(error)) from error
         except RedisError as error:
-            # An answer, if not the one wanted: it is there.
-            raise CacheUnusable(_kind(error)) from error
+            raise CacheRefuses(_kind(error)) from error
 
     async def _bounded(self, command: Callable[[], Awaitable[T]]) -> T:
         # redis-py's own time-outs count anew for each step; this one is for all of them.
         async with asyncio.timeout(self._timeout_s):
             return await command()
 
-    def _lost(self, kind: str) -> None:
-        if self._why_gone is None:
-            self._why_gone = kind
-            CACHE_UP.set(0)
-            log.warning("redis not reachable", extra={"fields": {"error": kind}})
-            self._looking = asyncio.create_task(self._look_for_it())
-
     async def _look_for_it(self) -> None:
-        while self._why_gone is not None:
+        while not await self._is_there():
             await asyncio.sleep(self._retry_every_s)
-            try:
-                await self.ping()
-            except CacheUnusable as error:
-                self._why_gone = error.kind
-            else:
-                self._why_gone = None
-                CACHE_UP.set(1)
-                log.info("redis reached")
+        self._looking = None
+
+    async def _is_there(self) -> bool:
+        try:
+            await self.ping()
+        except CacheUnusable as error:
+            if self._why_gone is None:
+                CACHE_UP.set(0)
+                log.warning("redis not reachable", extra={"fields": {"error": error.kind}})
+            self._why_gone = error.kind
+            return False
+        if self._why_gone is not None:
+            CACHE_UP.set(1)
+            log.info("redis reached")
+        self._why_gone = None
+        return True
 
 
 def _kind(error: Any) -> str:

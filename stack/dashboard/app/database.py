@@ -57,6 +57,7 @@ class Database:
         self._settings = settings
         self._pool: Pool | None = None
         self._why_down = "NotAskedYet"
+        self._answered_at = 0.0
         self._doubted = asyncio.Event()
         self._look = SingleFlight(self._look_at_it)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -105,9 +106,12 @@ class Database:
             raise self._unavailable(error) from error
 
     async def _run(self, pool: Pool, statement: str, parameters: Parameters) -> list[Row]:
-        deadline = asyncio.get_running_loop().time() + self._settings.database_timeout_s
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.database_timeout_s
         async with pool.connection() as connection:
-            return await _within(deadline, connection, statement, parameters)
+            rows = await _within(deadline, connection, statement, parameters)
+        self._answered_at = loop.time()
+        return rows
 
     def _unavailable(self, error: psycopg.Error) -> Unavailable:
         if _connection_is_broken(error):
@@ -127,16 +131,21 @@ class Database:
             await asyncio.sleep(self._settings.retry_every_s)
 
     async def _look_at_it(self) -> None:
+        started = asyncio.get_running_loop().time()
+        deadline = started + self._settings.look_timeout_s
         try:
-            async with asyncio.timeout(self._settings.database_timeout_s):
+            async with asyncio.timeout_at(deadline):
                 connection = await Connection.connect(
                     self._settings.database_url, **self._connection_settings()
                 )
             async with connection:
-                deadline = asyncio.get_running_loop().time() + self._settings.queue_timeout_s
                 await _within(deadline, connection, "SELECT 1", ())
         except (*OUTAGES, TimeoutError) as error:
-            self._go_down(error)
+            if self._answered_at > started:
+                # Slow, not gone: connecting takes several round trips, and it answered others meanwhile.
+                self._doubted.set()
+            else:
+                self._go_down(error)
         else:
             await self._come_up()
 

@@ -33,12 +33,12 @@ class Settings:
     port: int = 8080
     log_level: str = "INFO"
     pool_min: int = 4
-    pool_max: int = 8
+    pool_max: int = 16
     pool_waiting: int = 64
     database_timeout_s: float = 0.9
     queue_timeout_s: float = 0.4
-    look_timeout_s: float = 0.6
-    redis_timeout_s: float = 0.25
+    look_timeout_s: float = 0.9
+    redis_timeout_s: float = 0.3
     retry_every_s: float = 0.2
     cache_ttl_s: int = 2
 
