@@ -57,6 +57,10 @@ step_engine() {
 install_engine() {
     local packages=(docker.io docker-cli docker-compose docker-buildx)
     apt_update
+    if [[ -z $(apt_candidate docker.io) ]]; then
+        echo "no package source knows docker.io"
+        exit 1
+    fi
     if [[ -n $(apt_candidate docker-compose-v2) ]]; then
         packages=(docker.io docker-compose-v2 docker-buildx) # as Ubuntu calls them
     elif ! version_at_least "$(apt_candidate docker-compose)" "$COMPOSE_NEEDED"; then
