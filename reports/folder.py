@@ -53,7 +53,7 @@ def create(root: Path, drill_id: str, needed_bytes: int = NEEDED_BYTES) -> RunFo
                 f"{root} has {free / 2**20:.0f} MB left, a run needs {needed_bytes / 2**20:.0f} MB",
                 "free some space, for instance by removing old runs from it",
             )
-        path.mkdir()
+        path.mkdir(exist_ok=True)  # pytest-html may have made it; the lock tells whether a run is there
     except FileExistsError as error:
         raise UserError(f"{error.filename} is there already", "remove it, or use another drill id") from error
     except OSError as error:
