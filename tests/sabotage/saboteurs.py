@@ -1,0 +1,39 @@
+"""The saboteurs: what each spoils, the drill that must notice, and by what verdict and reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Saboteur:
+    """``drill`` selects the drill (pytest's ``-k``); ``reason`` is a regular expression one of its reasons matches.
+
+    :param rotten: it is a rotten dashboard (``rotten/NAME.py``), not a plugin (``plugins/NAME.py``).
+    """
+
+    name: str
+    drill: str
+    verdict: str
+    reason: str
+    rotten: bool = False
+
+
+SABOTEURS = (
+    Saboteur("health_always_200", "test_redis_killed", "FAIL", "health check answered 200 'ok'", rotten=True),
+    Saboteur("never_reconnects", "test_redis_killed", "FAIL", "Cache rebuilding", rotten=True),
+    Saboteur("acknowledges_before_commit", "test_process_crash", "INVALID|FAIL", "lost", rotten=True),
+    Saboteur("stale_for_ever", "test_redis_killed", "FAIL", "the summary is stale", rotten=True),
+    Saboteur(
+        "never_rebuilds", "test_redis_killed", "FAIL", "0 of .* reads served from the cache", rotten=True
+    ),
+    Saboteur("alert_muted", "test_container_killed", "FAIL", "no notification of DashboardDown arrived"),
+    Saboteur("alert_already_firing", "test_container_killed", "INVALID", "already firing: DashboardDown"),
+    Saboteur("no_op_fault", "test_container_killed", "INVALID", "the fault had no visible effect"),
+    Saboteur("frozen_observer", "test_container_killed", "INVALID", "the observer stood still"),
+    Saboteur("workload_never_ran", "test_container_killed", "INVALID", "steady state was not reached"),
+    Saboteur("row_deleted", "test_redis_killed", "FAIL", "1 of .* acknowledged writes lost"),
+    Saboteur("value_changed", "test_redis_killed", "FAIL", "1 corrupt"),
+    Saboteur("alias_lost", "test_process_crash", "FAIL", "left behind: .*alias"),
+    Saboteur("residue_left", "test_process_crash", "FAIL", "left behind: .*forgotten"),
+)
