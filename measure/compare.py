@@ -44,11 +44,11 @@ class Comparison:
 
 
 def compare(
-    observation: Observation, windows: Windows, factor: float, hit_ratio: float | None = None
+    observation: Observation, windows: Windows, factor: float | None, hit_ratio: float | None = None
 ) -> list[Comparison]:
     """Latency of each kind of probe, share of probes that failed, share of reads that the cache answered.
 
-    :param factor: how many times its steady median a latency may be afterwards.
+    :param factor: how many times its steady median a latency may be afterwards; None: it is only told.
     :param hit_ratio: the share of reads that the cache must answer afterwards; None: it is only told.
     """
     found: list[Comparison] = []
@@ -57,7 +57,8 @@ def compare(
         sets = [observation.between(kind, *window) for window in windows]
         every = [[*probes, *more] for probes, more in zip(every, sets, strict=True)]
         median = [latency(probes, 0.5) for probes in sets]
-        found.append(_compare(f"{_NAMES[kind]}, median", "ms", median, *_at_most(median[0], factor)))
+        limit = () if factor is None else _at_most(median[0], factor)
+        found.append(_compare(f"{_NAMES[kind]}, median", "ms", median, *limit))
         found.append(_compare(f"{_NAMES[kind]}, 95th percentile", "ms", [latency(p, 0.95) for p in sets]))
     errors = [error_ratio(probes) for probes in every]
     found.append(_compare("probes that failed", "ratio", errors, "= 0", lambda after: after == 0))
