@@ -95,14 +95,16 @@ class Cache:
             log.info("redis takes writes again")
 
     async def _ping(self) -> None:
-        """Really ask, whatever is thought of it.
+        """Really ask, whatever is thought of it. A Redis that is full answers a ping, and is no cache all the same.
 
-        :raises CacheUnusable: when Redis does not answer, or refuses.
+        :raises CacheUnusable: when Redis does not answer, or refuses, or refused the newest write.
         """
         try:
             await self._bounded(self._redis.ping)
         except (*GONE, RedisError) as error:
             raise CacheUnusable(_kind(error)) from error
+        if self._why_refused is not None:
+            raise CacheUnusable(self._why_refused)
 
     async def _ask(self, command: Callable[[], Awaitable[T]]) -> T:
         if self._why_gone is not None:
