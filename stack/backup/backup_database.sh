@@ -7,6 +7,8 @@ name=minimarket_$(date -u +%Y%m%d_%H%M%S).sql.gz
 mkdir -p "$directory"
 exec 9>"$directory/.lock"
 flock -n 9 || { echo "backup: another one is running" >&2; exit 1; }
+# What a killed run left: under the lock, nobody is writing it any more.
+rm -f "$directory"/.partial.*
 partial=$(mktemp "$directory/.partial.XXXXXX")
 trap 'rm -f "$partial"' EXIT
 pg_dump -h postgres -U postgres -d minimarket | gzip >"$partial"
