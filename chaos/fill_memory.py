@@ -26,10 +26,10 @@ from chaos.redis_client import junk_keys, redis_client
 from plan.errors import UserError
 from stack.wait import wait_until
 
-BLOCK = 256 * 1024 - 64  # with Redis' header just under a size class of its allocator
-# The last block goes far over the limit: keys that expire and clients that leave must not make room again.
+BLOCK = 64 * 1024
+MARGIN = 2 * BLOCK
+# The last block goes far over the limit: neither keys that expire nor a restart must make room again.
 BRIM = 2 * 1024 * 1024
-BATCH = 16
 REACHABLE_S = 5.0
 
 
@@ -53,9 +53,10 @@ class FillMemory(StackFault):
         with redis_client(self.stack, self.service) as client:
             _require_limit(client, self.service)
             written = 0
-            while (blocks := _room(client) // BLOCK) > 0:
+            # A block takes more than its size, but never twice as much: each round fills half of the rest.
+            while (blocks := (_room(client) - MARGIN) // (2 * BLOCK)) > 0:
                 with client.pipeline(transaction=False) as pipeline:
-                    for number in range(written, written + min(blocks, BATCH)):
+                    for number in range(written, written + blocks):
                         # Redis makes the bytes before the offset itself: the command takes no memory.
                         pipeline.setrange(f"{KEY_PREFIX}{number}", BLOCK - 1, "x")
                     written += len(pipeline.execute())

@@ -32,11 +32,13 @@ class PauseContainer(ContainerFault):
 
     def inject(self) -> None:
         """Freeze it; tried again, since a busy kernel gives up freezing ("unable to freeze")."""
-        wait_until(self._freeze, timeout_s=FREEZE_TIMEOUT_S, what=f"{self.service} lets itself be frozen")
+        container = own_container(self.stack, self.service)
 
-    def _freeze(self) -> bool:
-        own_container(self.stack, self.service).pause()
-        return True
+        def freeze() -> bool:
+            container.pause()
+            return True
+
+        wait_until(freeze, timeout_s=FREEZE_TIMEOUT_S, what=f"{self.service} lets itself be frozen")
 
     def wait_effective(self, timeout_s: float) -> float:
         """When the engine first said that it is paused."""
