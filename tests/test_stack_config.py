@@ -1,0 +1,192 @@
+"""The Compose file and what is mounted into it: what every service must have, and what must agree with the plan."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from plan.load import load_plan
+from plan.model import Plan
+
+ROOT = Path(__file__).parent.parent
+STACK = ROOT / "stack"
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.test.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+LABELS = {
+    "dr.drill": "${DRILL_ID:-none}",
+    "dr.run_dir": "${DRILL_RUN_DIR:-none}",
+    "dr.site": "${DRILL_SITE:-a}",
+}
+PUBLISHED = {
+    "edge": {"80"},
+    "dns": {"53/udp", "53/tcp"},
+    "postgres": {"5432"},
+    "redis": {"6379"},
+    "prometheus": {"9090"},
+    "alertmanager": {"9093"},
+    "receiver": {"8000"},
+    "toxiproxy": {"8474"},
+}
+UNITS = {"m": 1 << 20, "g": 1 << 30}
+# Room for the processes themselves, beside the volumes that they may fill.
+OWN_MEMORY = 128 * UNITS["m"]
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return load_plan(ROOT / "drp.toml")
+
+
+@pytest.fixture(params=sorted(SERVICES))
+def service(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def default_of(reference: str) -> str:
+    """What ``${VARIABLE:-default}`` is when the variable is not set; nested ones too."""
+    found = re.fullmatch(r"\$\{\w+:-(.*)\}", reference)
+    return default_of(found[1]) if found else reference
+
+
+def size(text: str) -> int:
+    value = default_of(text)
+    return int(value[:-1]) * UNITS[value[-1]]
+
+
+def volume_size(name: str) -> int:
+    options: str = COMPOSE["volumes"][name]["driver_opts"]["o"]
+    found = re.search(r"size=(\$\{\w+:-\w+\})", options)
+    assert found, options
+    return size(found[1])
+
+
+def test_the_services_are_those_of_the_design() -> None:
+    exporters = {"blackbox-exporter", "postgres-exporter", "redis-exporter"}
+    others = {"dashboard", "backup", "holder"}
+    assert set(SERVICES) == {*PUBLISHED, *exporters, *others}
+
+
+def test_every_service_is_labelled_checked_limited_and_restarted(service: str) -> None:
+    spec = SERVICES[service]
+    assert spec["labels"] == LABELS
+    assert spec["restart"] == "unless-stopped"
+    assert {"test", "interval", "timeout", "start_period", "start_interval"} <= set(spec["healthcheck"])
+    assert size(spec["mem_limit"]) > 0
+    assert set(spec["logging"]["options"]) == {"max-size", "max-file"}
+    assert not {"container_name", "network_mode", "privileged"} & set(spec)
+
+
+def test_volumes_and_networks_are_labelled_and_volumes_have_a_size() -> None:
+    for kind in ("volumes", "networks"):
+        for name, spec in COMPOSE[kind].items():
+            assert spec["labels"] == LABELS, f"{kind} {name}"
+    for name in COMPOSE["volumes"]:
+        assert volume_size(name) > 0
+
+
+def test_a_volume_is_full_before_its_user_is_out_of_memory(service: str) -> None:
+    mounted = [str(volume).split(":")[0] for volume in SERVICES[service].get("volumes", [])]
+    volumes = [name for name in mounted if name in COMPOSE["volumes"]]
+    if service == "holder":  # mounts them all, and writes nothing
+        assert set(volumes) == set(COMPOSE["volumes"])
+    else:
+        needed = sum(volume_size(name) for name in volumes) + (OWN_MEMORY if volumes else 0)
+        assert size(SERVICES[service]["mem_limit"]) >= needed
+
+
+def test_ports_are_published_on_this_machine_only_and_may_be_chosen(service: str) -> None:
+    ports = set()
+    for port in SERVICES[service].get("ports", []):
+        variable = f"DRILL_{service.upper()}_PORT"
+        prefix = f"127.0.0.1:${{{variable}:-}}:"
+        assert port.startswith(prefix)
+        ports.add(port.removeprefix(prefix))
+    assert ports == PUBLISHED.get(service, set())
+
+
+def test_every_image_is_a_variable_and_ours_can_be_built(service: str) -> None:
+    spec = SERVICES[service]
+    assert spec["image"].startswith(f"${{DRILL_{service.upper().replace('-', '_')}_IMAGE:-")
+    assert spec["pull_policy"] == "missing"
+    if service == "holder":
+        return
+    assert default_of(spec["image"]) == f"dr-drill/{service}:latest"
+    if service != "toxiproxy":  # from nothing: a static binary
+        assert default_of(spec["build"]["args"]["BASE_IMAGE"]) == "dr-drill/base:trixie"
+        assert (ROOT / spec["build"]["context"] / "Dockerfile").is_file()
+
+
+def test_only_configuration_of_this_repository_is_mounted_and_never_to_be_written(service: str) -> None:
+    for volume in SERVICES[service].get("volumes", []):
+        source, _, target = str(volume).partition(":")
+        if source in COMPOSE["volumes"]:
+            continue
+        assert source.startswith("./stack/")
+        assert target.endswith(":ro")
+        assert (ROOT / source).exists(), source
+
+
+def test_images_start_from_the_base_and_leave_no_package_lists() -> None:
+    dockerfiles = sorted(STACK.glob("*/Dockerfile"))
+    assert len(dockerfiles) >= 9
+    for path in dockerfiles:
+        text = path.read_text(encoding="utf-8")
+        assert "# syntax" not in text, f"{path}: it would have to be pulled"
+        if "FROM scratch" not in text:
+            assert "FROM ${BASE_IMAGE}" in text
+            assert text.count("apt-get install") == text.count("rm -rf /var/lib/apt/lists/*")
+
+
+def test_the_dashboard_reaches_its_stores_through_the_proxy_alone() -> None:
+    environment = SERVICES["dashboard"]["environment"]
+    proxies = {
+        proxy["name"]: proxy for proxy in json.loads((STACK / "toxiproxy/toxiproxy.json").read_text("utf-8"))
+    }
+    assert {name: proxy["upstream"] for name, proxy in proxies.items()} == {
+        "postgres": "postgres:5432",
+        "redis": "redis:6379",
+    }
+    port = {name: proxy["listen"].removeprefix("0.0.0.0:") for name, proxy in proxies.items()}
+    assert f"host=toxiproxy port={port['postgres']} " in environment["DASHBOARD_DATABASE_URL"]
+    assert environment["DASHBOARD_REDIS_URL"] == f"redis://toxiproxy:{port['redis']}/0"
+    assert all(proxy["enabled"] for proxy in proxies.values())
+
+
+def test_redis_saves_as_the_plan_says(plan: Plan) -> None:
+    lines = (STACK / "redis/drill.conf").read_text("utf-8").splitlines()
+    assert [line.removeprefix("save ") for line in lines if line.startswith("save ")] == list(
+        plan.backup.redis.save
+    )
+    assert "maxmemory-policy noeviction" in lines
+
+
+def test_the_backup_runs_as_the_plan_says(plan: Plan) -> None:
+    jobs = [
+        line
+        for line in (STACK / "backup/crontab").read_text("utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
+    assert len(jobs) == 1
+    backup = plan.backup.database
+    assert jobs[0].startswith(f"{backup.schedule} root {backup.command} ")
+    script = (STACK / "backup" / Path(backup.command).name).read_text("utf-8")
+    assert f"directory={str(backup.location).rstrip('/')}\n" in script
+
+
+def test_the_edge_asks_again_where_the_dashboard_is_and_repeats_nothing() -> None:
+    conf = (STACK / "edge/nginx.conf").read_text("utf-8")
+    for directive in (
+        "resolver 127.0.0.11 valid=1s",
+        "resolver_timeout 1s;",
+        "proxy_pass http://$dashboard:8080;",
+        "proxy_next_upstream off;",
+        "proxy_connect_timeout 1s;",
+        "proxy_read_timeout 5s;",
+    ):
+        assert directive in conf
