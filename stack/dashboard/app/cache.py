@@ -70,6 +70,15 @@ class Cache:
             self._looking.cancel()
         await self._redis.aclose()
 
+    async def examine(self) -> None:
+        """Ask, for a health check. A Redis that is full answers a ping, and is no cache all the same.
+
+        :raises CacheUnusable: when Redis does not answer, or refuses, or refused the newest write.
+        """
+        await self.ping()
+        if self._why_refused is not None:
+            raise CacheUnusable(self._why_refused)
+
     async def get(self, key: str) -> bytes | None:
         """The value of ``key``; None when there is none.
 
@@ -95,16 +104,14 @@ class Cache:
             log.info("redis takes writes again")
 
     async def _ping(self) -> None:
-        """Really ask, whatever is thought of it. A Redis that is full answers a ping, and is no cache all the same.
+        """Really ask, whatever is thought of it.
 
-        :raises CacheUnusable: when Redis does not answer, or refuses, or refused the newest write.
+        :raises CacheUnusable: when Redis does not answer, or refuses.
         """
         try:
             await self._bounded(self._redis.ping)
         except (*GONE, RedisError) as error:
             raise CacheUnusable(_kind(error)) from error
-        if self._why_refused is not None:
-            raise CacheUnusable(self._why_refused)
 
     async def _ask(self, command: Callable[[], Awaitable[T]]) -> T:
         if self._why_gone is not None:

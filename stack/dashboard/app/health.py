@@ -17,7 +17,7 @@ async def examine(database: Database, cache: Cache) -> tuple[int, dict[str, Any]
     :returns: HTTP status and body: 503 and ``down`` without the database; 200 and ``degraded`` without
         Redis.
     """
-    on_database, on_redis = await asyncio.gather(_ask(database.ping), _ask(cache.ping))
+    on_database, on_redis = await asyncio.gather(_ask(database.ping), _ask(cache.examine))
     body = {"status": "ok", "dependencies": {"database": on_database, "redis": on_redis}}
     if on_database["state"] == "down":
         return 503, {**body, "status": "down"}
