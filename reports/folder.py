@@ -54,19 +54,17 @@ def create(root: Path, drill_id: str, needed_bytes: int = NEEDED_BYTES) -> RunFo
                 "free some space, for instance by removing old runs from it",
             )
         path.mkdir(exist_ok=True)  # pytest-html may have made it; the lock tells whether a run is there
+        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     except FileExistsError as error:
         raise UserError(f"{error.filename} is there already", "remove it, or use another drill id") from error
     except OSError as error:
         raise _unwritable(path, error) from error
-    lock = None
     try:
-        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.write(lock, f"{os.getpid()}\n".encode())
         _point(root / LATEST, path)
     except OSError as error:
-        if lock is not None:
-            os.close(lock)
+        os.close(lock)
         shutil.rmtree(path, ignore_errors=True)
         raise _unwritable(path, error) from error
     return RunFolder(path, lock)

@@ -58,4 +58,5 @@ def spoiled(stack: Stack, saboteur: Saboteur) -> Iterator[None]:
         for volume in stack.docker.volumes.list(filters={"name": "forgotten"}):
             if volume.attrs["Labels"].items() >= stack.labels.items():
                 volume.remove()
+        stack.exec("redis", ["redis-cli", "FLUSHALL"])  # a rotten dashboard's keys would outlive it
         stack.compose("up", "--detach", "--wait", "--no-deps", "--force-recreate", "dashboard", "redis")

@@ -1,25 +1,14 @@
-"""A dashboard that, once Redis was unusable, never keeps anything in it again."""
+"""A dashboard that never keeps anything in Redis."""
 
 import sys
 
 from app.__main__ import main
-from app.cache import Cache, CacheUnusable
-
-get, keep = Cache.get, Cache.set
+from app.cache import Cache
 
 
-async def noting_get(self, key):
-    try:
-        return await get(self, key)
-    except CacheUnusable:
-        self.was_unusable = True
-        raise
+async def keep_nothing(self, key, value):
+    return None
 
 
-async def set_until_unusable(self, key, value):
-    if not getattr(self, "was_unusable", False):
-        await keep(self, key, value)
-
-
-Cache.get, Cache.set = noting_get, set_until_unusable
+Cache.set = keep_nothing
 sys.exit(main())
