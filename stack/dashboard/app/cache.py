@@ -27,6 +27,9 @@ T = TypeVar("T")
 GONE = (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError)
 
 
+_HEALTH_KEY = "dashboard:health:1"
+
+
 class CacheUnusable(Exception):
     """Redis did not do what it was asked.
 
@@ -73,11 +76,11 @@ class Cache:
     async def examine(self) -> None:
         """Ask, for a health check. A Redis that is full answers a ping, and is no cache all the same.
 
-        :raises CacheUnusable: when Redis does not answer, or refuses, or refused the newest write.
+        :raises CacheUnusable: when Redis does not answer, or refused the newest write and refuses another.
         """
         await self.ping()
         if self._why_refused is not None:
-            raise CacheUnusable(self._why_refused)
+            await self.set(_HEALTH_KEY, b"asked")
 
     async def get(self, key: str) -> bytes | None:
         """The value of ``key``; None when there is none.
