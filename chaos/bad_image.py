@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,7 +22,10 @@ from docker.models.images import Image
 
 from chaos.base import saved, transient
 from chaos.containers import ContainerFault, DeathWatch, own_container
+from stack.stack import DRILL_LABEL
 from stack.wait import wait_until
+
+FAULT_LABEL = "dr.fault"
 
 # An entrypoint, since the Compose file's command would take the place of a command.
 _DOCKERFILE = """\
@@ -47,6 +51,10 @@ class BadImage(ContainerFault):
         """The bad image's name."""
         return f"dr-drill/bad-{self.service}:{self.stack.drill_id}"
 
+    @property
+    def _mark(self) -> str:
+        return f"{self.name}/{self.service}"
+
     def describe(self) -> str:
         """One sentence for the report."""
         return (
@@ -64,7 +72,7 @@ class BadImage(ContainerFault):
         self.stack.docker.images.build(
             fileobj=io.BytesIO(_DOCKERFILE.format(image=self.release_id).encode()),
             tag=self.tag,
-            labels=self.stack.labels,
+            labels={**self.stack.labels, FAULT_LABEL: self._mark},
             network_mode="none",
             rm=True,
             forcerm=True,
@@ -98,10 +106,9 @@ class BadImage(ContainerFault):
         if self.stack.containers() and not self._on_release():
             self._deploy(self.release)
         super().heal()
-        try:
-            self.stack.docker.images.remove(self.tag, force=True)
-        except docker.errors.ImageNotFound:
-            return
+        for image in self._images():
+            with suppress(docker.errors.ImageNotFound):
+                self.stack.docker.images.remove(str(image.id), force=True)
 
     def _on_release(self) -> bool:
         try:
@@ -120,5 +127,7 @@ class BadImage(ContainerFault):
         )
 
     def _images(self) -> list[Image]:
-        found: list[Image] = self.stack.docker.images.list(filters={"reference": self.tag})
+        # By label: a build that was cut short leaves an image without a name.
+        marks: list[str] | str = [f"{DRILL_LABEL}={self.stack.drill_id}", f"{FAULT_LABEL}={self._mark}"]
+        found: list[Image] = self.stack.docker.images.list(filters={"label": marks})
         return found
