@@ -1,4 +1,4 @@
-"""Redis as faults and the residue audit ask it: bounded, without retries that would hide its answers."""
+"""Redis as faults, audit and validation ask it: bounded, without retries that would hide its answers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ TIMEOUT_S = 5.0
 
 
 @contextmanager
-def redis_client(stack: Stack, service: str) -> Iterator[redis.Redis]:
-    """A client of ``service``, where it is published just now.
+def redis_client(stack: Stack, service: str, timeout_s: float = TIMEOUT_S) -> Iterator[redis.Redis]:
+    """A client of ``service``, where it is published just now; each wait is bounded by ``timeout_s`` seconds.
 
     :raises LookupError: when it is not published, as while it is down.
     """
@@ -26,8 +26,8 @@ def redis_client(stack: Stack, service: str) -> Iterator[redis.Redis]:
     client = redis.Redis(
         host=host,
         port=port,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
     )
     try:

@@ -86,7 +86,7 @@ def inject(
     from chaos.watchdog import Watchdog
     from plan.errors import UserError
     from plan.load import load_plan
-    from stack.stack import Stack
+    from stack.stack import Stack, run_folder
 
     chosen = {"service": service} if service else {}
     for setting in settings or []:
@@ -94,7 +94,7 @@ def inject(
         if not equals:
             raise UserError(f"--set {setting} is no setting", "write it as name=value")
         chosen[key] = value
-    target = Stack.attach(_run_dir(runs, stack))
+    target = Stack.attach(run_folder(stack, runs))
     fault = build(target, name, chosen)
     contexts = load_plan(plan).drill.docker_contexts
     with Watchdog(target.run_dir) as watchdog, Injector(target, contexts, watchdog) as injector:
@@ -112,16 +112,13 @@ def _await_enter() -> None:
         return
 
 
-def _run_dir(runs: Path, stack: str) -> Path:
-    return Path(stack) if Path(stack).is_dir() else runs / stack
-
-
 def _runs(runs: Path, stack: str | None) -> list[Path]:
     from chaos.journal import FILE
     from plan.errors import UserError
+    from stack.stack import run_folder
 
     if stack is not None:
-        run_dir = _run_dir(runs, stack)
+        run_dir = run_folder(stack, runs)
         if not run_dir.is_dir():
             raise UserError(f"there is no run {stack}", f"name one of the folders in {runs}")
         return [run_dir]

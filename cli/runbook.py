@@ -61,18 +61,17 @@ def run(name: Name, stack: Which = "latest", plan: PlanFile = Path("drp.toml")) 
 
     from rich.console import Console
 
-    from cli.stack import ROOT
+    from cli.stack import find
     from plan.load import load_plan
     from recovery.catalog import find_runbook
     from recovery.client import Client
     from recovery.live import live_validation
     from recovery.operator import Operator
-    from stack.stack import Stack
 
     console = Console(highlight=False)
     promised = load_plan(plan)
     runbook = find_runbook(name, promised)
-    target = Stack.attach(Path(stack) if Path(stack).is_dir() else ROOT / stack)
+    target = find(stack)
     if not target.containers():
         raise UserError(f"the stack {target.drill_id} is not up", "start one with `dr stack up`")
     console.print(f"[bold]{runbook.section}[/]  ({name}, on {target.drill_id})")

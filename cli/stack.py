@@ -25,9 +25,9 @@ def find(which: str) -> Stack:
 
     :raises UserError: when there is none.
     """
-    from stack.stack import Stack
+    from stack.stack import Stack, run_folder
 
-    return Stack.attach((Path(which) if Path(which).is_dir() else ROOT / which).resolve())
+    return Stack.attach(run_folder(which, ROOT).resolve())
 
 
 @app.command()
@@ -81,8 +81,9 @@ def status(which: Which = "latest") -> None:
 def down(which: Which = "latest") -> None:
     """Remove a stack: its containers, networks and volumes, and nothing else."""
     from chaos.reaper import sweep
+    from chaos.runs import KEPT
 
     stack = find(which)
     swept = sweep(stack.docker, stack.drill_id)
-    (stack.run_dir / "kept").unlink(missing_ok=True)
+    (stack.run_dir / KEPT).unlink(missing_ok=True)
     typer.echo(f"{stack.drill_id}: {swept}")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from chaos.redis_client import redis_client
 from plan.model import DrillSettings
 from recovery.boxes import Examine, Finding
 from recovery.client import Client
@@ -108,17 +107,9 @@ class RedisBoxes:
 
         :raises redis.ConnectionError: also while it publishes no port.
         """
-        try:
-            host, port = self._stack.address("redis", 6379)
-        except LookupError as error:
-            raise redis.ConnectionError(str(error)) from error
-        client = redis.Redis(
-            host=host,
-            port=port,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            # It would retry silently, ten times.
-            retry=Retry(NoBackoff(), 0),
-        )
-        with client:
+        with ExitStack() as exits:
+            try:
+                client = exits.enter_context(redis_client(self._stack, "redis", TIMEOUT_S))
+            except LookupError as error:
+                raise redis.ConnectionError(str(error)) from error
             yield client

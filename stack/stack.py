@@ -31,6 +31,11 @@ class ExecResult:
     output: str
 
 
+def run_folder(which: str, root: Path) -> Path:
+    """The run folder that an operator means: a folder, or the id of a run (or ``latest``) under ``root``."""
+    return Path(which) if Path(which).is_dir() else root / which
+
+
 def connect(timeout_s: int = 30) -> docker.DockerClient:
     """A client of the Docker engine, which has answered.
 
