@@ -230,7 +230,14 @@ def test_a_page_arrives_from_a_receiver_that_was_restarted(shop: Stack, tmp_path
     def ring(name: str) -> None:
         page = {
             "event_action": "trigger",
-            "payload": {"summary": f"{name}!", "custom_details": {"alertname": name}},
+            "routing_key": "drill",
+            "dedup_key": name,
+            "payload": {
+                "summary": f"{name}!",
+                "source": "test",
+                "severity": "critical",
+                "custom_details": {"alertname": name},
+            },
         }
         httpx.post(f"{shop.url('receiver', 8000)}/pagerduty", json=page).raise_for_status()
 

@@ -198,7 +198,7 @@ def test_a_summary_that_is_stale_is_no_rebuilt_cache(
     stack: Stack, validate: Callable[[str], Validate]
 ) -> None:
     with direct_redis(stack) as client:
-        client.set("summary", json.dumps(STALE))
+        client.set("dashboard:summary:1", json.dumps(STALE))
     box = by_id(validate("redis-down")())["cache-rebuilding"]
     assert box.holds is False
     assert "20 of 20 reads served from the cache" in box.evidence

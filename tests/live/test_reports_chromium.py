@@ -50,8 +50,8 @@ frame.onload = () => {{
   page.querySelectorAll("details").forEach((each) => {{ each.open = true; }});
   const shown = (selector) => page.querySelector(selector)?.getBoundingClientRect().height > 0;
   const wide = [...page.querySelectorAll("body *")].filter((each) => {{
-    const scrolls = each.closest(".scroll, pre");
-    return (!scrolls || scrolls === each) && each.getBoundingClientRect().right > {width} + 0.5;
+    const boxed = each.parentElement.closest(".scroll, pre");
+    return !boxed && each.getBoundingClientRect().right > {width} + 0.5;
   }});
   result.textContent = JSON.stringify({{
     scroll: page.documentElement.scrollWidth,
