@@ -14,7 +14,7 @@ class NotReached(TimeoutError):
 
 
 def wait_until(
-    condition: Callable[[], T],
+    condition: Callable[[], T | None],
     *,
     timeout_s: float,
     what: str,

@@ -231,7 +231,8 @@ def leaves(raw: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, 
     return [path]
 
 
-@given(st.sampled_from(leaves(RAW)), st.sampled_from([{}, None, [[]], object()]))
+# No None among them: TOML cannot write it, and a key that may be left out has it as its default.
+@given(st.sampled_from(leaves(RAW)), st.sampled_from([{}, [[]], object()]))
 def test_a_value_of_the_wrong_kind_is_named_wherever_it_stands(
     path: tuple[str | int, ...], wrong: object
 ) -> None:
