@@ -172,7 +172,7 @@ def test_an_engine_that_is_starting_is_waited_for(machine: Machine) -> None:
             os.killpg(first.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("pid", ["999999999", str(os.getpid())])
+@pytest.mark.parametrize("pid", ["999999999", str(os.getpid())], ids=["of nobody", "of another process"])
 def test_a_dead_engines_pid_file_is_cleared(machine: Machine, pid: str) -> None:
     """Also when its number is some other process's by now."""
     left = machine.folder / "docker.pid"
