@@ -33,7 +33,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The drill mutation score: how many of the saboteurs were noticed, and which were not."""
     outcomes = {
         outcome: [
-            report.nodeid for report in terminalreporter.stats.get(outcome, ()) if "tests/sabotage/" in report.nodeid
+            report.nodeid
+            for report in terminalreporter.stats.get(outcome, ())
+            if "tests/sabotage/" in report.nodeid
         ]
         for outcome in ("passed", "failed", "error")
     }
