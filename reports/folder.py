@@ -60,7 +60,7 @@ def create(root: Path, drill_id: str, needed_bytes: int = NEEDED_BYTES) -> RunFo
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX)  # waits out a reaper that is just asking whether we live
         os.write(lock, f"{os.getpid()}\n".encode())
         _point(root / LATEST, path)
     except OSError as error:

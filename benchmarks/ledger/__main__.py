@@ -1,10 +1,12 @@
 """``dr ledger check`` against DuckDB on the same files, by turns, in one run; medians.
 
-``python -m benchmarks.ledger [operations [rounds]]``; needs duckdb, which is no dependency of the project.
+``python -m benchmarks.ledger [OPERATIONS [ROUNDS]]``; the peer comes with ``pip install -e .[bench]``.
 """
 
 from __future__ import annotations
 
+import argparse
+import importlib.util
 import json
 import os
 import subprocess
@@ -68,4 +70,10 @@ def main(operations: int, rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 10_000_000, int(sys.argv[2]) if sys.argv[2:] else 5)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ledger", description=__doc__)
+    parser.add_argument("operations", type=int, nargs="?", default=10_000_000)
+    parser.add_argument("rounds", type=int, nargs="?", default=5)
+    wanted = parser.parse_args()
+    if importlib.util.find_spec("duckdb") is None:
+        parser.error("the peer, DuckDB, is not installed: pip install -e .[bench]")
+    main(wanted.operations, wanted.rounds)

@@ -21,6 +21,7 @@ from redis.retry import Retry
 
 from stack.stack import Stack
 from stack.wait import wait_until
+from tests.live.whole_stack import whole_stack
 
 pytestmark = pytest.mark.live
 
@@ -41,12 +42,8 @@ WHERE stock <> initial_stock - coalesce(sold, 0)
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Edge, dashboard and both stores."""
-    part = Stack(f"dashboard-{secrets.token_hex(3)}", tmp_path_factory.mktemp("run"))
-    try:
-        part.compose("up", "-d", "--wait", "edge", timeout_s=150)
+    with whole_stack(tmp_path_factory.mktemp("runs"), "dashboard", "edge") as part:
         yield part
-    finally:
-        part.down()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,6 +24,7 @@ from recovery.model import BoxResult, RunbookResult, StepStatus, Validate
 from recovery.operator import Operator
 from stack.stack import Stack
 from stack.wait import wait_until
+from tests.live.whole_stack import whole_stack
 
 pytestmark = pytest.mark.live
 
@@ -39,12 +39,8 @@ def plan() -> Plan:
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole stack, for all the tests here."""
-    stack = Stack(f"recovery-{secrets.token_hex(3)}", tmp_path_factory.mktemp("run"))
-    try:
-        stack.up()
+    with whole_stack(tmp_path_factory.mktemp("runs"), "recovery") as stack:
         yield stack
-    finally:
-        stack.down()
 
 
 @pytest.fixture
