@@ -38,21 +38,35 @@ class RunFolder:
         self.close()
 
 
-def create(root: Path, drill_id: str, needed_bytes: int = NEEDED_BYTES) -> RunFolder:
-    """Make the folder of the run ``drill_id`` under ``root``, own it, and point ``latest`` at it.
+def prepare(root: Path, needed_bytes: int = NEEDED_BYTES) -> None:
+    """Make the folder of the runs.
 
     :param needed_bytes: free space without which a run is not begun: half the evidence is worthless.
-    :raises UserError: when it cannot be made or written, the disk is full, or the run is there already.
+    :raises UserError: when it cannot be made or written, or the disk is full.
     """
-    path = (root / drill_id).absolute()
     try:
         root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(root).free
-        if free < needed_bytes:
-            raise UserError(
-                f"{root} has {free / 2**20:.0f} MB left, a run needs {needed_bytes / 2**20:.0f} MB",
-                "free some space, for instance by removing old runs from it",
-            )
+    except OSError as error:
+        raise _unwritable(root, error) from error
+    if not os.access(root, os.W_OK):
+        raise _unwritable(root, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    if free < needed_bytes:
+        raise UserError(
+            f"{root} has {free / 2**20:.0f} MB left, a run needs {needed_bytes / 2**20:.0f} MB",
+            "free some space, for instance by removing old runs from it",
+        )
+
+
+def create(root: Path, drill_id: str, needed_bytes: int = NEEDED_BYTES) -> RunFolder:
+    """Make the folder of the run ``drill_id`` under ``root``, own it, and point ``latest`` at it.
+
+    :param needed_bytes: see :func:`prepare`.
+    :raises UserError: when it cannot be made or written, the disk is full, or the run is there already.
+    """
+    path = (root / drill_id).absolute()
+    prepare(root, needed_bytes)
+    try:
         path.mkdir(exist_ok=True)  # pytest-html may have made it; the lock tells whether a run is there
         lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     except FileExistsError as error:

@@ -13,7 +13,11 @@ from testcontainers.compose import DockerCompose
 from plan.errors import UserError
 
 _REMEDIES = (
-    ("no such image", "an image is missing", "run `make setup`, which builds what is missing"),
+    (
+        "no such image",
+        "an image is missing",
+        "run `make setup`, which builds the suite's own, or correct the DRILL_*_IMAGE variable",
+    ),
     ("pull access denied", "an image is missing", "run `make setup`, or correct the DRILL_*_IMAGE variable"),
     ("unable to get image", "an image is missing", "run `make setup`, or correct the DRILL_*_IMAGE variable"),
     (
@@ -54,9 +58,9 @@ class DrillCompose(DockerCompose):
         :raises UserError: for what the user can mend.
         :raises ComposeError: otherwise, with compose's own words.
         """
-        self.run(
-            "up", "--wait", "--wait-timeout", str(self.wait_timeout_s), timeout_s=self.wait_timeout_s + 60
-        )
+        # Never built on the way: an image that was named and is not there must not be replaced by another.
+        wait = ("--wait", "--wait-timeout", str(self.wait_timeout_s))
+        self.run("up", "--no-build", *wait, timeout_s=self.wait_timeout_s + 60)
 
     def stop(self, down: bool = True) -> None:
         """Remove the project's containers, networks and volumes, orphans included."""
