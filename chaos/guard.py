@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from docker.context.config import get_current_context_name
 from docker.models.containers import Container
 
 from chaos.fault import Fault
 from plan.errors import UserError
-from stack.stack import DRILL_LABEL, Stack
+from stack.stack import DRILL_LABEL, Stack, current_context
 
 
 class GuardRefused(UserError):
@@ -52,11 +50,13 @@ def require_own(stack: Stack, container: Container) -> None:
         raise GuardRefused("; ".join(refused), "touch only what this drill started")
 
 
-def current_context() -> str:
-    """The Docker context in force, by the rules that the ``docker`` command and docker-py share."""
-    if os.environ.get("DOCKER_HOST"):
-        return "default"
-    return os.environ.get("DOCKER_CONTEXT") or str(get_current_context_name())
+def require_allowed_context(allowed: Collection[str]) -> None:
+    """Raise :class:`GuardRefused` unless the Docker context in force is one that the plan names."""
+    current = current_context()
+    if refused := context_reasons(current, current, allowed):
+        raise GuardRefused(
+            "; ".join(refused), "add it to [drill] docker_contexts in the plan, or use another one"
+        )
 
 
 def context_reasons(current: str, bound: str, allowed: Collection[str]) -> list[str]:

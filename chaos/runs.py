@@ -27,6 +27,20 @@ def is_alive(run_dir: Path) -> bool:
         os.close(lock)
 
 
+@contextmanager
+def in_use(run_dir: Path) -> Iterator[None]:
+    """Have the run in ``run_dir``, whose owner may be gone, count as alive: nobody heals or removes what we use.
+
+    While its owner lives, or somebody else uses it, there is nothing to be done.
+    """
+    lock = os.open(run_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        _taken(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
 def is_kept(run_dir: Path) -> bool:
     """Whether the operator asked to keep the run's stack."""
     return (run_dir / KEPT).exists()

@@ -26,7 +26,9 @@ def ending_interrupts() -> Iterator[None]:
 def deferred() -> Iterator[None]:
     """Hold back Ctrl-C and the like until the block has ended; then raise :class:`KeyboardInterrupt`."""
     held: list[int] = []
-    with _handling(lambda number, frame: held.append(number), (signal.SIGINT, *_ENDING)):
+    # SIGALRM: a test's time limit.
+    caught = (signal.SIGINT, signal.SIGALRM, *_ENDING)
+    with _handling(lambda number, frame: held.append(number), caught):
         yield
     if held:
         raise KeyboardInterrupt(signal.Signals(held[0]).name)

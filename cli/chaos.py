@@ -83,10 +83,11 @@ def inject(
     """
     from chaos.injector import Injector
     from chaos.registry import build
+    from chaos.runs import in_use
     from chaos.watchdog import Watchdog
     from plan.errors import UserError
     from plan.load import load_plan
-    from stack.stack import Stack, run_folder
+    from stack.stack import find_stack
 
     chosen = {"service": service} if service else {}
     for setting in settings or []:
@@ -94,10 +95,14 @@ def inject(
         if not equals:
             raise UserError(f"--set {setting} is no setting", "write it as name=value")
         chosen[key] = value
-    target = Stack.attach(run_folder(stack, runs))
+    target = find_stack(stack, runs)
     fault = build(target, name, chosen)
     contexts = load_plan(plan).drill.docker_contexts
-    with Watchdog(target.run_dir) as watchdog, Injector(target, contexts, watchdog) as injector:
+    with (
+        in_use(target.run_dir),
+        Watchdog(target.run_dir) as watchdog,
+        Injector(target, contexts, watchdog) as injector,
+    ):
         injector.inject(fault, timeout)
         typer.echo(f"{fault.describe()}\nIn effect. Enter or Ctrl-C undoes it.")
         _await_enter()

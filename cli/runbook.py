@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.plan import PlanFile
-from plan.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,6 +60,7 @@ def run(name: Name, stack: Which = "latest", plan: PlanFile = Path("drp.toml")) 
 
     from rich.console import Console
 
+    from chaos.runs import in_use
     from cli.stack import find
     from plan.load import load_plan
     from recovery.catalog import find_runbook
@@ -71,11 +71,10 @@ def run(name: Name, stack: Which = "latest", plan: PlanFile = Path("drp.toml")) 
     console = Console(highlight=False)
     promised = load_plan(plan)
     runbook = find_runbook(name, promised)
+    timeout_s = promised.drill.request_timeout.total_seconds()
     target = find(stack)
-    if not target.containers():
-        raise UserError(f"the stack {target.drill_id} is not up", "start one with `dr stack up`")
     console.print(f"[bold]{runbook.section}[/]  ({name}, on {target.drill_id})")
-    with Client(target) as client, console.status("") as status:
+    with in_use(target.run_dir), Client(target, timeout_s) as client, console.status("") as status:
         validate = live_validation(name, promised, target, client, since=time.monotonic())
         result = runbook.run(
             Operator(target, client),

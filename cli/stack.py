@@ -21,13 +21,13 @@ Which = Annotated[
 
 
 def find(which: str) -> Stack:
-    """The stack of that id, of the run in that folder, or of the newest run.
+    """The stack of that id, of the run in that folder, or the newest one, which is up.
 
     :raises UserError: when there is none.
     """
-    from stack.stack import Stack, run_folder
+    from stack.stack import find_stack
 
-    return Stack.attach(run_folder(which, ROOT).resolve())
+    return find_stack(which, ROOT)
 
 
 @app.command()
@@ -82,8 +82,10 @@ def down(which: Which = "latest") -> None:
     """Remove a stack: its containers, networks and volumes, and nothing else."""
     from chaos.reaper import sweep
     from chaos.runs import KEPT
+    from stack.stack import Stack, run_folder
 
-    stack = find(which)
+    # One that is named may be half gone already.
+    stack = find(which) if which == "latest" else Stack.attach(run_folder(which, ROOT))
     swept = sweep(stack.docker, stack.drill_id)
     (stack.run_dir / KEPT).unlink(missing_ok=True)
     typer.echo(f"{stack.drill_id}: {swept}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import psycopg
@@ -109,35 +109,46 @@ def median_latencies(observation: Observation, window: Window) -> dict[str, floa
 
 
 @dataclass(frozen=True)
-class Transactions:
+class DatabaseLoad:
     """A reading of the database's own counter, at a monotonic time."""
 
     t: float
-    count: int
+    rows_read: int
 
 
-def database_transactions(dsn: str) -> Transactions:
-    """Transactions that the database has ended so far. Sessions report with a delay of up to a second.
+def database_load(dsn: str) -> DatabaseLoad:
+    """Rows that the database has read so far, by index or not. Sessions report with a delay of up to a second.
+
+    Rows, not transactions: without its cache, a service asks hardly more questions, but far larger ones.
 
     :raises psycopg.Error: when the database cannot be asked.
     """
     with psycopg.connect(dsn, connect_timeout=3, autocommit=True) as connection:
         row = connection.execute(
-            "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+            "SELECT tup_returned FROM pg_stat_database WHERE datname = current_database()"
         ).fetchone()
-    return Transactions(time.monotonic(), int(row[0]) if row else 0)
+    return DatabaseLoad(time.monotonic(), int(row[0]) if row else 0)
 
 
-def per_second(before: Transactions, after: Transactions) -> float | None:
+def rows_per_second(before: DatabaseLoad, after: DatabaseLoad) -> float | None:
     """The rate between two readings; None when there is no time between them, or the counter was reset."""
-    if after.t <= before.t or after.count < before.count:
+    if after.t <= before.t or after.rows_read < before.rows_read:
         return None
-    return (after.count - before.count) / (after.t - before.t)
+    return (after.rows_read - before.rows_read) / (after.t - before.t)
 
 
-def database_load(before: float | None, during: float | None, after: float | None) -> Comparison:
-    """The database's load in transactions a second: only told, since the load is ours."""
-    return _compare("database load", "transactions/s", [before, during, after])
+def compare_loads(rates: Sequence[float | None], rises: bool) -> Comparison:
+    """The database's load in rows read a second: before, during and after.
+
+    :param rises: whether the fault must have raised it: the DRP's symptom "increased database load".
+    """
+    told = _compare("database load", "rows/s", rates)
+    if not rises:
+        return told
+    verdict = Verdict.INVALID
+    if told.before is not None and told.during is not None:
+        verdict = Verdict.PASS if told.during > told.before else Verdict.FAIL
+    return replace(told, limit="higher during the fault", verdict=verdict)
 
 
 def _at_most(before: float | None, factor: float) -> tuple[str, Callable[[float], bool]]:

@@ -259,6 +259,6 @@ def _told(comparison: Comparison) -> str:
         return "not measured" if value is None else f"{value:.4g} {comparison.unit}"
 
     return (
-        f"{comparison.name}: {figure(comparison.after)} after recovery, {figure(comparison.before)} before "
-        f"(limit {comparison.limit})"
+        f"{comparison.name}: {figure(comparison.before)} before, {figure(comparison.during)} during, "
+        f"{figure(comparison.after)} after (limit: {comparison.limit})"
     )

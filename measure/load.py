@@ -20,10 +20,6 @@ class Load:
     invoked: list[float] = field(default_factory=list)
     acks: list[float] = field(default_factory=list)
 
-    def acked_between(self, start: float, end: float) -> int:
-        """How many acknowledgements came in ``[start, end)``."""
-        return sum(start <= t < end for t in self.acks)
-
 
 def load(histories: Iterable[Path]) -> Load:
     """The load of some writers; a history that is not there counts as empty.

@@ -22,23 +22,6 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Outage:
-    """Neighbouring probes of one kind that were not good.
-
-    :param start: when the first of them began, monotonic seconds.
-    :param end: when the first good answer after them had come; None when there was none.
-    :param probes: how many there were.
-    :param resolution_s: width of both edges together; None when an edge has no neighbour.
-    """
-
-    kind: str
-    start: float
-    end: float | None
-    probes: int
-    resolution_s: float | None
-
-
-@dataclass(frozen=True)
 class Steady:
     """What counts as a steady state: ``in_a_row`` good probes of each kind whose median latency is within
     ``factor`` of ``medians`` (seconds, by kind)."""
@@ -46,36 +29,6 @@ class Steady:
     in_a_row: int
     factor: float
     medians: dict[str, float]
-
-
-def outages(
-    observation: Observation, kind: str, good: Callable[[Probe], bool] = lambda probe: probe.good
-) -> list[Outage]:
-    """Every outage that the probes of ``kind`` saw, in order."""
-    found: list[Outage] = []
-    bad: list[Probe] = []
-    before: Probe | None = None
-    for probe in observation.probes[kind]:
-        if not good(probe):
-            bad.append(probe)
-            continue
-        if bad:
-            found.append(_outage(observation.stalls, bad, before, probe))
-            bad = []
-        before = probe
-    if bad:
-        found.append(_outage(observation.stalls, bad, before, None))
-    return found
-
-
-def _outage(
-    stalls: Iterable[Stall], bad: Sequence[Probe], before: Probe | None, after: Probe | None
-) -> Outage:
-    resolution = None
-    if before and after:
-        edges = [(before.t, bad[0].t), (bad[-1].t, after.seen)]
-        resolution = sum(_widened(stalls, *edge) for edge in edges)
-    return Outage(bad[0].kind, bad[0].t, after.seen if after else None, len(bad), resolution)
 
 
 def _widened(stalls: Iterable[Stall], low: float, high: float) -> float:

@@ -251,6 +251,7 @@ class DrillSettings(_Part):
     healed_timeout: PositiveDuration
     aftermath: PositiveDuration
     step_timeout: PositiveDuration
+    request_timeout: PositiveDuration
     validation_timeout: PositiveDuration
     memory_critical: Ratio
     probes_in_a_row: int = Field(ge=1)
@@ -313,8 +314,3 @@ class Plan(_Part):
     def version(self) -> str:
         """Which edition of the plan it is."""
         return self.heading.version
-
-    @property
-    def success_criteria(self) -> tuple[str, ...]:
-        """When the plan counts as done."""
-        return self.success.criteria

@@ -15,10 +15,15 @@ NAMES = tuple(_RUNBOOKS)
 def find_runbook(name: str, plan: Plan) -> Runbook:
     """The runbook of that name.
 
-    :raises UserError: when there is none.
+    :raises UserError: when there is none, or the plan lacks what it carries out.
     """
+    if name not in _RUNBOOKS:
+        raise UserError(f"there is no runbook {name!r}", f"name one of these: {', '.join(NAMES)}")
     try:
-        build = _RUNBOOKS[name]
-    except KeyError as error:
-        raise UserError(f"there is no runbook {name!r}", f"name one of these: {', '.join(NAMES)}") from error
-    return build(plan)
+        return _RUNBOOKS[name](plan)
+    except (KeyError, IndexError) as error:
+        raise UserError(
+            f"the runbook {name} carries out steps that the plan does not have: [scenarios.{name}] is not there, "
+            "or lacks some of them",
+            f"give [scenarios.{name}] in the plan the steps of the DRP, in their order",
+        ) from error

@@ -10,20 +10,21 @@ import httpx
 
 from stack.stack import Stack
 
-TIMEOUT_S = 3.0
-
 
 class Client:
-    """A client of one stack. The edge's address is looked up for every request: a restart changes it."""
+    """A client of one stack. The edge's address is looked up for every request: a restart changes it.
 
-    def __init__(self, stack: Stack) -> None:
+    :param timeout_s: of one request, in seconds, where it has none of its own.
+    """
+
+    def __init__(self, stack: Stack, timeout_s: float) -> None:
         self._stack = stack
         self._http = httpx.Client(
             headers={
                 "X-API-Key": os.environ.get("DASHBOARD_API_KEY", "dev-api-key"),
                 "User-Agent": "dr-runbook",
             },
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
             limits=httpx.Limits(max_keepalive_connections=0),
         )
 
@@ -35,7 +36,7 @@ class Client:
     ) -> None:
         self._http.close()
 
-    def ask(self, method: str, path: str, body: Any = None, timeout_s: float = TIMEOUT_S) -> httpx.Response:
+    def ask(self, method: str, path: str, body: Any = None, timeout_s: float | None = None) -> httpx.Response:
         """One request to the service.
 
         :raises httpx.HTTPError: when there is no answer, also while the edge publishes no port.
@@ -44,7 +45,8 @@ class Client:
             url = self._stack.url("edge", 80)
         except LookupError as error:
             raise httpx.ConnectError(str(error)) from error
-        return self._http.request(method, f"{url}{path}", json=body, timeout=timeout_s)
+        timeout = self._http.timeout if timeout_s is None else httpx.Timeout(timeout_s)
+        return self._http.request(method, f"{url}{path}", json=body, timeout=timeout)
 
     def series(self, query: str) -> list[dict[str, Any]]:
         """What Prometheus answers to an instant query.

@@ -32,7 +32,7 @@ def live_validation(
     :param since: when recovery began, in monotonic seconds.
     :param t_zero: when the fault took effect, in monotonic seconds; None: not known, and then neither is the
         recovery time.
-    :raises KeyError: for a name that is no scenario with a runbook, or an ``extra`` that is no box of it.
+    :raises KeyError: for a name that is no scenario with a runbook.
     """
     scenario = plan.scenarios[name]
     examine: dict[str, Examine] = {

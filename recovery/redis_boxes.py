@@ -18,8 +18,6 @@ from recovery.redis_memory import used_share
 from stack.stack import Stack
 from stack.wait import NotReached, wait_until
 
-TIMEOUT_S = 1.0
-
 
 class RedisBoxes:
     """Examines a Redis that is recovering, and the cache that the dashboard keeps in it."""
@@ -27,6 +25,7 @@ class RedisBoxes:
     def __init__(self, stack: Stack, client: Client, settings: DrillSettings) -> None:
         self._stack = stack
         self._client = client
+        self._timeout_s = settings.request_timeout.total_seconds()
         self._critical = settings.memory_critical
         self._reads = settings.cache_reads
         self._hit_ratio = settings.cache_hit_ratio
@@ -109,7 +108,7 @@ class RedisBoxes:
         """
         with ExitStack() as exits:
             try:
-                client = exits.enter_context(redis_client(self._stack, "redis", TIMEOUT_S))
+                client = exits.enter_context(redis_client(self._stack, "redis", self._timeout_s))
             except LookupError as error:
                 raise redis.ConnectionError(str(error)) from error
             yield client

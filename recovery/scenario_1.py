@@ -20,7 +20,7 @@ def runbook(plan: Plan) -> Runbook:
         title[2],
         'curl -H "X-API-Key: $DASHBOARD_API_KEY" {edge url}/api/health',
         "HTTP 200",
-        timeout_s=3,
+        timeout_s=plan.drill.request_timeout.total_seconds(),
         patience_s=validation_s,
         verifies=True,
         note="asked through the edge, as clients do; the port 8080 is not published",

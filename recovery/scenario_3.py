@@ -58,7 +58,7 @@ def runbook(plan: Plan) -> Runbook:
                         title[2],
                         _STATS,
                         "it answers with its statistics",
-                        timeout_s=5,
+                        timeout_s=plan.drill.request_timeout.total_seconds(),
                         patience_s=validation_s,
                         verifies=True,
                         wrong=partial(_lacks, "keyspace_hits"),

@@ -193,6 +193,7 @@ class Cleanup(_Model):
     containers_removed: int = 0
     networks_removed: int = 0
     volumes_removed: int = 0
+    images_removed: int = 0
     left: list[str] = []
     kept: bool = Field(default=False, description="the operator asked to keep the stack")
 
@@ -220,7 +221,6 @@ class Record(_Model):
     drills_planned: list[str] = Field(
         default=[], description="ids collected; those not in drills were not reached"
     )
-    phases: list[Phase] = Field(default=[], description="of the whole run, seconds from its start")
     cleanup: Cleanup | None = None
 
     @property

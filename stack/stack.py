@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import docker
 import docker.errors
 import requests
+from docker.context.config import get_current_context_name
 from docker.models.containers import Container
 
 from plan.errors import UserError
@@ -21,6 +22,7 @@ from stack.compose import ComposeError, DrillCompose, compose_project
 COMPOSE_FILE = Path(__file__).resolve().parent.parent / "docker-compose.test.yml"
 DRILL_LABEL = "dr.drill"
 RUN_DIR_LABEL = "dr.run_dir"
+_KEPT_STACK = "stack.json"
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,35 @@ class ExecResult:
     output: str
 
 
+def current_context() -> str:
+    """The Docker context in force, by the rules that the ``docker`` command and docker-py share."""
+    if os.environ.get("DOCKER_HOST"):
+        return "default"
+    return os.environ.get("DOCKER_CONTEXT") or str(get_current_context_name())
+
+
 def run_folder(which: str, root: Path) -> Path:
     """The run folder that an operator means: a folder, or the id of a run (or ``latest``) under ``root``."""
-    return Path(which) if Path(which).is_dir() else root / which
+    return (Path(which) if Path(which).is_dir() else root / which).resolve()
+
+
+def find_stack(which: str, root: Path) -> Stack:
+    """The stack that an operator means, which is up.
+
+    :param which: the folder of a run, the id of one under ``root``, or ``latest``: the newest that is up.
+    :raises UserError: when there is none.
+    """
+    remedy = "start one with `dr stack up`, or name the folder of a run whose stack is up"
+    if which != "latest":
+        stack = Stack.attach(run_folder(which, root))
+        if not stack.containers():
+            raise UserError(f"the stack {stack.drill_id} is not up", remedy)
+        return stack
+    for kept in sorted(root.glob(f"*/{_KEPT_STACK}"), reverse=True):
+        stack = Stack.attach(kept.parent.resolve())
+        if stack.containers():
+            return stack
+    raise UserError(f"no stack of a run in {root} is up", remedy)
 
 
 def connect(timeout_s: int = 30) -> docker.DockerClient:
@@ -63,7 +91,7 @@ class Stack:
     run_dir: Path
     files: tuple[Path, ...] = (COMPOSE_FILE,)
     site: str = "a"
-    context: str = "default"
+    context: str = field(default_factory=current_context)
 
     @classmethod
     def attach(cls, run_dir: Path) -> Stack:
@@ -72,7 +100,7 @@ class Stack:
         :raises UserError: when the folder knows of none.
         """
         try:
-            kept = json.loads((run_dir / "stack.json").read_text(encoding="utf-8"))
+            kept = json.loads((run_dir / _KEPT_STACK).read_text(encoding="utf-8"))
         except OSError as error:
             raise UserError(
                 f"{run_dir} holds no stack (stack.json is not there)", "name the folder of a run that is up"
@@ -120,7 +148,7 @@ class Stack:
             "site": self.site,
             "context": self.context,
         }
-        (self.run_dir / "stack.json").write_text(json.dumps(kept) + "\n", encoding="utf-8")
+        (self.run_dir / _KEPT_STACK).write_text(json.dumps(kept) + "\n", encoding="utf-8")
         try:
             self._compose.start()
         except ComposeError as error:

@@ -197,7 +197,6 @@ def sample(folder: Path, scripts: tuple[Script, ...] = SCRIPTS) -> Record:
         stack_start_s=18.9,
         drills=drills,
         drills_planned=[script.id for script in scripts],
-        phases=[Phase(name="stack", start_s=0, end_s=20.2)],
         cleanup=Cleanup(containers_removed=14, networks_removed=2, volumes_removed=4),
     )  # fmt: skip
     record.save(folder)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.guard import Target, context_reasons, current_context, target_reasons
+from chaos.guard import Target, context_reasons, target_reasons
+from stack.stack import current_context
 
 OURS = Target("dashboard", "dr-d1-a-dashboard-1", "d1")
 

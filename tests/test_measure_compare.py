@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from measure.compare import (
-    Transactions,
+    DatabaseLoad,
     Windows,
     cache_hit_ratio,
     compare,
-    database_load,
+    compare_loads,
     error_ratio,
     latency,
     median_latencies,
-    per_second,
+    rows_per_second,
 )
 from measure.observation import KINDS, Observation, Probe
 from measure.verdict import Verdict
@@ -93,8 +93,24 @@ def test_a_quantile_is_one_of_the_latencies(latencies: list[float], quantile: fl
 
 
 def test_database_load_is_a_rate_between_two_readings() -> None:
-    assert per_second(Transactions(10, 1000), Transactions(20, 3000)) == 200
-    assert per_second(Transactions(10, 1000), Transactions(20, 10)) is None
-    assert per_second(Transactions(10, 1000), Transactions(10, 1000)) is None
-    told = database_load(200, 2000, None)
-    assert (told.during, told.after, told.verdict) == (2000, None, Verdict.PASS)
+    assert rows_per_second(DatabaseLoad(10, 1000), DatabaseLoad(20, 3000)) == 200
+    assert rows_per_second(DatabaseLoad(10, 1000), DatabaseLoad(20, 10)) is None
+    assert rows_per_second(DatabaseLoad(10, 1000), DatabaseLoad(10, 1000)) is None
+
+
+@pytest.mark.parametrize(
+    ("rates", "rises", "verdict"),
+    [
+        ([200, 2000, None], False, Verdict.PASS),
+        ([200, 100, 100], False, Verdict.PASS),
+        ([200, 2000, None], True, Verdict.PASS),
+        ([200, 200, 100], True, Verdict.FAIL),
+        ([None, 2000, 100], True, Verdict.INVALID),
+        ([200, None, 100], True, Verdict.INVALID),
+    ],
+)
+def test_a_lost_cache_must_be_seen_in_the_databases_load(
+    rates: list[float | None], rises: bool, verdict: Verdict
+) -> None:
+    told = compare_loads(rates, rises)
+    assert ([told.before, told.during, told.after], told.verdict) == (rates, verdict)

@@ -86,7 +86,7 @@ def test_a_promise_that_was_kept() -> None:
         (
             {"comparisons": [Comparison("read, median", "ms", 4.0, None, 9.5, "≤ 2 × before", FAIL)]},
             FAIL,
-            "read, median: 9.5 ms after recovery, 4 ms before (limit ≤ 2 × before)",
+            "read, median: 4 ms before, not measured during, 9.5 ms after (limit: ≤ 2 × before)",
         ),
         # What nobody saw proves nothing.
         ({"effect": None}, INVALID, "the fault had no visible effect"),
@@ -124,7 +124,7 @@ def test_a_promise_that_was_kept() -> None:
         (
             {"comparisons": [Comparison("read, median", "ms", None, None, 9.5, "≤ 2 × before", INVALID)]},
             INVALID,
-            "read, median: 9.5 ms after recovery, not measured before",
+            "read, median: not measured before, not measured during, 9.5 ms after",
         ),
     ],
 )

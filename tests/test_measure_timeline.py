@@ -15,11 +15,9 @@ from measure.load import load as load_of
 from measure.milestones import Milestones, Phase, first_acked_write, first_good, milestones, phases
 from measure.observation import KINDS, Observation, ObservationReader, Probe, Stall, load
 from measure.timeline import (
-    Outage,
     Steady,
     first_bad,
     in_a_row,
-    outages,
     resolution_at,
     rto,
     steady_at,
@@ -94,67 +92,27 @@ def test_the_load_is_read_from_all_its_histories(tmp_path: Path) -> None:
     )
     found = load_of([api, sql, tmp_path / "not-there.jsonl"])
     assert (found.invoked, found.acks) == ([1.0, 5.0, 5.2], [1.1, 5.3])
-    assert found.acked_between(1.1, 5.3) == 1
 
 
-# Outages and how exactly they are known.
-
-
-def test_an_outage_lies_between_its_neighbours() -> None:
-    observation = observed(*every("read", "++--?-++"))
-    [outage] = outages(observation, "read")
-    assert outage.start == pytest.approx(0.2)
-    assert outage.probes == 4
-    assert outage.end == pytest.approx(0.61)
-    # 0.1 s before its first probe, and from its last probe until the next was answered.
-    assert outage.resolution_s == pytest.approx(0.1 + 0.11)
-
-
-def test_an_outage_without_an_end_has_none() -> None:
-    assert outages(observed(*every("read", "+--")), "read") == [Outage("read", 0.1, None, 2, None)]
-    assert outages(observed(*every("read", "+++")), "read") == []
-
-
-def test_a_degraded_answer_counts_unless_only_answers_are_asked_for() -> None:
-    observation = observed(*every("read", "+bb+"))
-    assert len(outages(observation, "read")) == 1
-    assert outages(observation, "read", good=lambda each: each.outcome == "ok") == []
-
-
-def test_a_stall_over_an_edge_widens_the_resolution() -> None:
-    probes = every("read", "++--++")
-    plain = outages(observed(*probes), "read")[0].resolution_s
-    elsewhere = outages(observed(*probes, stalls=(Stall(-9.0, -8.0),)), "read")[0].resolution_s
-    over = outages(observed(*probes, stalls=(Stall(0.3, 2.3),)), "read")[0].resolution_s
-    assert plain == pytest.approx(elsewhere)
-    assert plain is not None
-    # The last bad probe began at 0.3; from there to the end of the stall nobody knows.
-    assert over == pytest.approx(plain - 0.11 + 2.0)
-
+# How exactly things are known.
 
 OUTCOMES = st.text("+-?b", max_size=60)
 
 
-@given(OUTCOMES)
-def test_outages_are_the_runs_of_bad_probes(outcomes: str) -> None:
-    observation = observed(*every("write", outcomes))
-    found = outages(observation, "write")
-    runs = [len(list(run)) for bad, run in itertools.groupby(outcomes, lambda each: each != "+") if bad]
-    assert [outage.probes for outage in found] == runs
-    for before, after in itertools.pairwise(found):
-        assert before.end is not None
-        assert before.start < before.end < after.start + 0.01 + 1e-9
-    for outage in found:
-        assert (outage.end is None) == (outage is found[-1] and not outcomes.endswith("+"))
+def test_a_stall_over_an_edge_widens_the_resolution() -> None:
+    probes = every("read", "++--++")
+    plain = resolution_at(observed(*probes), 0.35)
+    elsewhere = resolution_at(observed(*probes, stalls=(Stall(-9.0, -8.0),)), 0.35)
+    over = resolution_at(observed(*probes, stalls=(Stall(0.3, 2.3),)), 0.35)
+    assert plain == elsewhere == pytest.approx(0.1)
+    # The last probe before it began at 0.3; from there to the end of the stall nobody knows.
+    assert over == pytest.approx(2.0)
 
 
 @given(OUTCOMES, st.lists(st.tuples(st.floats(-1, 7), st.floats(0, 3)), max_size=5))
 def test_stalls_never_make_a_figure_look_more_exact(outcomes: str, stalls: list[tuple[float, float]]) -> None:
     probes = every("health", outcomes)
     stalled = observed(*probes, stalls=tuple(Stall(start, start + width) for start, width in stalls))
-    for plain, widened in zip(outages(observed(*probes), "health"), outages(stalled, "health"), strict=True):
-        assert (plain.resolution_s is None) == (widened.resolution_s is None)
-        assert (widened.resolution_s or 0) >= (plain.resolution_s or 0)
     for t in (0.0, 1.0, 3.05):
         assert (resolution_at(stalled, t) or 0) >= (resolution_at(observed(*probes), t) or 0)
 

@@ -99,7 +99,7 @@ def test_procedures_people_and_times(plan: Plan) -> None:
     assert plan.backup.database.retention == timedelta(days=30)
     assert plan.backup.database.schedule == "0 2 * * *"
     assert (plan.schedule.weekday, plan.schedule.week, plan.schedule.time_utc.hour) == ("monday", 1, 2)
-    assert len(plan.success_criteria) == 8
+    assert len(plan.success.criteria) == 8
 
 
 def test_the_hash_is_that_of_the_file(plan: Plan, tmp_path: Path) -> None:

@@ -124,3 +124,7 @@ def test_the_dead_mans_switch_pages_nobody_and_is_heard_often() -> None:
     assert seconds(route["repeat_interval"]) < seconds(route["group_interval"])
     switch = next(each for each in ALERTMANAGER["receivers"] if each["name"] == route["receiver"])
     assert set(switch) == {"name", "webhook_configs"}
+
+
+def test_memory_is_critical_for_the_pager_where_it_is_for_the_runbook(plan: Plan) -> None:
+    assert RULES["RedisMemoryCritical"]["expr"].endswith(f"> {plan.drill.memory_critical:g}")

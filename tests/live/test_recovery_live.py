@@ -28,6 +28,7 @@ from tests.live.whole_stack import whole_stack
 
 pytestmark = pytest.mark.live
 
+TIMEOUT_S = 3.0
 STALE = {"sales_count": 1, "generated_at": "2025-01-01T00:00:00+00:00"}
 
 
@@ -55,7 +56,7 @@ def stack(started: Stack) -> Iterator[Stack]:
 
 @pytest.fixture
 def client(stack: Stack) -> Iterator[Client]:
-    with Client(stack) as opened:
+    with Client(stack, TIMEOUT_S) as opened:
         yield opened
 
 
@@ -273,7 +274,7 @@ def test_a_stack_that_is_gone_is_the_users_to_mend(
 
 @pytest.mark.parametrize("command", ["docker exec {redis} sleep 30", "docker logs --follow {redis}"])
 def test_a_command_that_takes_too_long_is_ended(started: Stack, command: str) -> None:
-    with Client(started) as client:
+    with Client(started, TIMEOUT_S) as client:
         begun = time.monotonic()
         ran = Operator(started, client).run(command, 0.5)
     assert not ran.ok
@@ -282,5 +283,5 @@ def test_a_command_that_takes_too_long_is_ended(started: Stack, command: str) ->
 
 
 def test_a_runbook_can_do_nothing_but_what_an_operator_of_containers_does(started: Stack) -> None:
-    with Client(started) as client, pytest.raises(ValueError, match="cannot do this: rm -r /"):
+    with Client(started, TIMEOUT_S) as client, pytest.raises(ValueError, match="cannot do this: rm -r /"):
         Operator(started, client).run("rm -r /", 1)

@@ -35,7 +35,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         outcome: [
             report.nodeid
             for report in terminalreporter.stats.get(outcome, ())
-            if "tests/sabotage/" in report.nodeid
+            if "test_saboteur_is_noticed" in report.nodeid
         ]
         for outcome in ("passed", "failed", "error")
     }
