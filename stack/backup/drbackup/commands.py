@@ -15,6 +15,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "offsite": ("drbackup.offsite", "copy what is new to the vault and check it there"),
     "retention": ("drbackup.retention", "remove what is older than the retention and needed by nobody"),
     "nightly": ("drbackup.nightly", "all of the above, in this order; what cron calls"),
-    "list": ("drbackup.listing", "what is there"),
+    "list": ("drbackup.show", "what is there"),
     "metrics": ("drbackup.metrics", "serve the figures that monitoring reads"),
 }
