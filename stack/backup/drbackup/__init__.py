@@ -1,0 +1,1 @@
+"""Backups that are true: made, published whole, copied off the site, thinned out (DRP, Backup Strategy)."""

@@ -1,0 +1,20 @@
+"""The sub-commands: a line each. A module is imported when its command is called, and not before.
+
+Such a module has two functions: ``arguments(parser)`` adds to an ``argparse`` parser; ``run(settings, options)`` does
+the work, returns the exit status (0, or 1 for found bad), and raises :class:`drbackup.errors.Bad` or
+:class:`drbackup.errors.Cannot`.
+"""
+
+from __future__ import annotations
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "dump": ("drbackup.dump", "a logical dump, with its tables counted and hashed in the same snapshot"),
+    "base": ("drbackup.base", "a physical base backup, checked"),
+    "redis": ("drbackup.redis", "the cache's RDB after a BGSAVE that has finished, checked"),
+    "config": ("drbackup.config", "a tarball of the configuration"),
+    "offsite": ("drbackup.offsite", "copy what is new to the vault and check it there"),
+    "retention": ("drbackup.retention", "remove what is older than the retention and needed by nobody"),
+    "nightly": ("drbackup.nightly", "all of the above, in this order; what cron calls"),
+    "list": ("drbackup.show", "what is there"),
+    "metrics": ("drbackup.metrics", "serve the figures that monitoring reads"),
+}
