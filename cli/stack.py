@@ -78,6 +78,28 @@ def status(which: Which = "latest") -> None:
 
 
 @app.command()
+def restore(
+    which: Annotated[
+        str, typer.Option("--stack", help="The stack's id, or the folder of its run.")
+    ] = "latest",
+    to: Annotated[
+        str, typer.Option("--to", metavar="TIME", help="latest, or a moment as 2026-11-24T11:59:30+00:00.")
+    ] = "latest",
+) -> None:
+    """Restore a stack's database into a fresh volume, rolled forward to a moment or to the last one.
+
+    The damaged volume is kept; `dr stack down` removes it with the stack.
+
+    Example: dr stack restore --to 2026-11-24T11:59:30+00:00
+    """
+    from recovery.restore import restore as carry_out
+
+    stack = find(which)
+    kept = carry_out(stack, to, typer.echo)
+    typer.echo(f"restored; the damaged volume is kept: {kept}")
+
+
+@app.command()
 def down(which: Which = "latest") -> None:
     """Remove a stack: its containers, networks and volumes, and nothing else."""
     from chaos.reaper import sweep

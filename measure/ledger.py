@@ -100,11 +100,15 @@ class LedgerResult:
     reasons: tuple[str, ...]
 
 
-def check(history: Path, survivors: Path, fault_at: float, rpo_s: float | None) -> LedgerResult:
+def check(
+    history: Path, survivors: Path, fault_at: float, rpo_s: float | None, *, gives_up_later: bool = False
+) -> LedgerResult:
     """Judge a history against what survived.
 
     :param fault_at: when the fault took effect, in seconds on the clock of the history.
     :param rpo_s: the recovery point objective in seconds; None for a component without one.
+    :param gives_up_later: the recovery went back to the fault's time on purpose: what was acknowledged after
+        it and lost is counted, and not judged.
     :raises LedgerError: a file is missing or malformed, or a parameter is not a number of seconds.
     """
     if not isfinite(fault_at):
@@ -118,17 +122,19 @@ def check(history: Path, survivors: Path, fault_at: float, rpo_s: float | None) 
             tally, first_invoke = count(history, survivors, fault_at, seed=secrets.randbits(64))
         except Collision:
             continue
-        return judge(tally, first_invoke, fault_at, rpo_s)
+        return judge(tally, first_invoke, fault_at, rpo_s, gives_up_later=gives_up_later)
 
 
-def judge(tally: Tally, first_invoke: float, fault_at: float, rpo_s: float | None) -> LedgerResult:
+def judge(
+    tally: Tally, first_invoke: float, fault_at: float, rpo_s: float | None, *, gives_up_later: bool = False
+) -> LedgerResult:
     """The verdict on what was counted. Times in seconds; ``first_invoke`` is when the load began."""
     fails: list[str] = []
     invalids: list[str] = []
     lost_before = tally.lost - tally.lost_after_fault
     rpo_actual = round(fault_at - tally.oldest_lost, 9) if lost_before else 0.0
     load_s = round(fault_at - first_invoke, 9)
-    if tally.lost_after_fault:
+    if tally.lost_after_fault and not gives_up_later:
         fails.append(f"{_writes(tally.lost_after_fault)} acknowledged after the fault and lost")
     if rpo_s is not None and rpo_actual > rpo_s:
         fails.append(

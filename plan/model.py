@@ -251,6 +251,7 @@ class DrillSettings(_Part):
     healed_timeout: PositiveDuration
     aftermath: PositiveDuration
     step_timeout: PositiveDuration
+    backup_timeout: PositiveDuration
     request_timeout: PositiveDuration
     validation_timeout: PositiveDuration
     memory_critical: Ratio
@@ -258,6 +259,7 @@ class DrillSettings(_Part):
     steady_availability: Ratio
     degraded_availability: Ratio
     degraded_answer: PositiveDuration
+    refusal_answer: PositiveDuration
     endpoints: tuple[Endpoint, ...] = Field(strict=False, min_length=1)
     cache_hit_ratio: Ratio
     cache_reads: int = Field(ge=5)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from plan.errors import UserError
 from plan.model import Plan
-from recovery import scenario_1, scenario_3
+from recovery import scenario_1, scenario_2, scenario_3
 from recovery.runbook import Runbook
 
-_RUNBOOKS = {scenario_1.NAME: scenario_1.runbook, scenario_3.NAME: scenario_3.runbook}
+_RUNBOOKS = {
+    scenario_1.NAME: scenario_1.runbook,
+    scenario_2.NAME: scenario_2.runbook,
+    scenario_3.NAME: scenario_3.runbook,
+}
 NAMES = tuple(_RUNBOOKS)
 """Each is the key of its scenario in ``drp.toml``."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from measure.baseline import Baseline
 from plan.model import Plan
-from recovery import scenario_1, scenario_3
+from recovery import scenario_1, scenario_2, scenario_3
 from recovery.boxes import Examine, recovery_time, validation
 from recovery.client import Client
 from recovery.dashboard_boxes import DashboardBoxes
+from recovery.database_boxes import DatabaseBoxes
 from recovery.model import Validate
 from recovery.redis_boxes import RedisBoxes
 from stack.stack import Stack
@@ -22,6 +24,7 @@ def live_validation(
     *,
     since: float,
     t_zero: float | None = None,
+    before: Baseline | None = None,
     extra: Mapping[str, Examine] | None = None,
 ) -> Validate:
     """Examines all boxes of a scenario that can be asked of the live stack, and those that ``extra`` brings.
@@ -30,6 +33,7 @@ def live_validation(
     the observer measured before the fault.
 
     :param since: when recovery began, in monotonic seconds.
+    :param before: the data that was there before the fault; None where nobody has recorded it.
     :param t_zero: when the fault took effect, in monotonic seconds; None: not known, and then neither is the
         recovery time.
     :raises KeyError: for a name that is no scenario with a runbook.
@@ -37,6 +41,7 @@ def live_validation(
     scenario = plan.scenarios[name]
     examine: dict[str, Examine] = {
         scenario_1.NAME: lambda: DashboardBoxes(stack, client, plan.drill, since).examiners,
+        scenario_2.NAME: lambda: DatabaseBoxes(stack, client, before).examiners,
         scenario_3.NAME: lambda: RedisBoxes(stack, client, plan.drill).examiners,
     }[name]()
     if t_zero is not None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+import sys
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -33,7 +35,7 @@ class Operator:
         return fill_in(command, self._name)
 
     def run(self, command: str, timeout_s: float) -> Ran:
-        """Carry out one command of a runbook: ``docker``, ``docker compose``, ``docker exec`` or ``curl``.
+        """Carry out one command of a runbook: ``docker``, ``docker compose``, ``docker exec``, ``dr`` or ``curl``.
 
         :raises ValueError: for any other.
         """
@@ -45,6 +47,9 @@ class Operator:
                     return self._exec(first_service(command), argv, timeout_s)
                 case ["docker", *_] as argv:
                     return _carry_out(argv, timeout_s)
+                case ["dr", *arguments]:
+                    # The one of this installation, whatever the operator's PATH says.
+                    return _carry_out([str(Path(sys.executable).with_name("dr")), *arguments], timeout_s)
                 case ["curl", *_, url]:
                     answer = self._client.ask("GET", httpx.URL(url).path, timeout_s=timeout_s)
                     return Ran(answer.status_code == 200, f"HTTP {answer.status_code}\n{answer.text}")
@@ -67,6 +72,8 @@ class Operator:
         return Ran(done.exit_code == 0, done.output + late)
 
     def _name(self, service: str, kind: str | None) -> str:
+        if service == "stack":
+            return str(self._stack.run_dir.resolve())
         if kind == "image":
             return str(self._release["services"][service]["image"])
         try:

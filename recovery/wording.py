@@ -1,7 +1,7 @@
 """How a runbook's commands name what they act on: by placeholders, filled in on a stack or on paper.
 
 ``{dashboard}`` is that service's container, ``{dashboard image}`` the image it is released as, ``{edge url}``
-the address where it is published.
+the address where it is published; ``{stack}`` is the folder of the run whose stack it is.
 """
 
 from __future__ import annotations

@@ -52,15 +52,15 @@ class DrillCompose(DockerCompose):
     environment: Mapping[str, str] = field(default_factory=dict)
     wait_timeout_s: int = 90
 
-    def start(self) -> None:
-        """Start every service and wait until each is healthy.
+    def start(self, *services: str) -> None:
+        """Start every service, or ``services`` with what they depend on, and wait until each is healthy.
 
         :raises UserError: for what the user can mend.
         :raises ComposeError: otherwise, with compose's own words.
         """
         # Never built on the way: an image that was named and is not there must not be replaced by another.
         wait = ("--wait", "--wait-timeout", str(self.wait_timeout_s))
-        self.run("up", "--no-build", *wait, timeout_s=self.wait_timeout_s + 60)
+        self.run("up", "--no-build", *wait, *services, timeout_s=self.wait_timeout_s + 60)
 
     def stop(self, down: bool = True) -> None:
         """Remove the project's containers, networks and volumes, orphans included."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,11 @@ from stack.compose import ComposeError, DrillCompose, compose_project
 COMPOSE_FILE = Path(__file__).resolve().parent.parent / "docker-compose.test.yml"
 DRILL_LABEL = "dr.drill"
 RUN_DIR_LABEL = "dr.run_dir"
+_SITE_VARIABLES = {
+    # Off-site copies go by the proxy between the sites.
+    "a": {"DRILL_VAULT": "sftp://drill@toxiproxy:20022/vault"},
+    "b": {"COMPOSE_PROFILES": "standby"},
+}
 _KEPT_STACK = "stack.json"
 
 
@@ -123,14 +128,40 @@ class Stack:
         """The engine's client."""
         return connect()
 
-    @cached_property
+    @property
+    def standby(self) -> Stack:
+        """The same run's other site, of which only the vault runs until the first one is lost."""
+        return replace(self, site="b")
+
+    @property
     def _compose(self) -> DrillCompose:
         environment = {
             "DRILL_ID": self.drill_id,
             "DRILL_RUN_DIR": str(self.run_dir.resolve()),
             "DRILL_SITE": self.site,
+            **_SITE_VARIABLES[self.site],
+            **self.variables,
         }
         return compose_project(self.project, self.files, environment)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What this site's Compose file is given beside the defaults, by every process from then on."""
+        try:
+            kept: dict[str, str] = json.loads(self._variables_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return kept
+
+    def set_variable(self, name: str, value: str) -> None:
+        """Have the site's Compose file see ``name`` as ``value`` from now on, in whichever process."""
+        temporary = self._variables_file.with_suffix(".tmp")
+        temporary.write_text(json.dumps({**self.variables, name: value}) + "\n", encoding="utf-8")
+        temporary.replace(self._variables_file)
+
+    @property
+    def _variables_file(self) -> Path:
+        return self.run_dir / f"variables-{self.site}.json"
 
     def compose(self, *args: str, env: Mapping[str, str] | None = None, timeout_s: float = 120) -> str:
         """Run ``docker compose ARGS`` on this stack; see :meth:`DrillCompose.run`."""
@@ -149,8 +180,18 @@ class Stack:
             "context": self.context,
         }
         (self.run_dir / _KEPT_STACK).write_text(json.dumps(kept) + "\n", encoding="utf-8")
+        self._start()
+
+    def up_standby(self) -> None:
+        """Start what the standby site runs while the other one lives: its vault.
+
+        :raises UserError: as :meth:`up`.
+        """
+        self.standby._start("vault")
+
+    def _start(self, *services: str) -> None:
         try:
-            self._compose.start()
+            self._compose.start(*services)
         except ComposeError as error:
             sick = "\n".join(f"    {line}" for line in self.unhealthy())
             raise UserError(

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The images of docker-compose.test.yml: which are missing or out of date, and how they come about.
 
-COMPOSE=(docker compose --progress plain --file "$ROOT/docker-compose.test.yml")
+COMPOSE=(docker compose --progress plain --profile "*" --file "$ROOT/docker-compose.test.yml")
 OWN_BASE=dr-drill/base:trixie
 BASE_IMAGE=${DRILL_BASE_IMAGE:-$OWN_BASE}
 BASE_SOURCE=debian:trixie-slim

@@ -86,6 +86,10 @@ class Vault:
         )
         return hidden
 
+    def download(self, folder: str, into: Path) -> None:
+        """Copy all that is in a folder to this machine; what is there already and the same is left alone."""
+        self._rclone("copy", "--exclude", f"{PARTIAL}*", self._at(folder), str(into), timeout_s=_COPY_S)
+
     def rename(self, folder: str, old: str, new: str) -> None:
         """Give a file or folder its final name."""
         self._rclone("moveto", self._at(f"{folder}/{old}"), self._at(f"{folder}/{new}"))

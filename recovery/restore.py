@@ -1,0 +1,106 @@
+"""The database restored into a fresh volume, rolled forward to a moment or to the last one.
+
+::
+
+    stop the server ──▶ keep the damaged volume ──▶ a fresh one ──▶ base backup and WAL, from the vault ──▶ start
+
+DRP, Scenario 2, step 7. The plan's letter, ``psql -f /backups/restore.sql`` into the damaged database, would lose
+everything since the night and write over what is left; a base backup rolled forward by its WAL loses what had not
+left the site (PostgreSQL manual, "Continuous Archiving and Point-in-Time Recovery").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import docker.errors
+from docker.models.containers import Container
+
+from plan.errors import UserError
+from stack.stack import Stack
+
+DATA = "/var/lib/postgresql/data"
+GENERATION = "DRILL_POSTGRES_GENERATION"
+KEEPS_LABEL = "dr.keeps"
+LAY_OUT_TIMEOUT_S = 600
+START_TIMEOUT_S = 300
+
+
+def restore(stack: Stack, to: str, say: Callable[[str], None]) -> str:
+    """Put a restored database in the place of the damaged one, which is kept.
+
+    :param to: ``latest``, or a moment with its UTC offset.
+    :param say: told, in a few words, what is being done.
+    :returns: the name of the volume that is kept.
+    :raises UserError: when the stack has no database, or no backup can be rolled forward so far.
+    :raises stack.compose.ComposeError: when a command fails otherwise, with its words.
+    """
+    try:
+        server = stack.container("postgres")
+    except LookupError as error:
+        raise UserError(str(error), "name the run of a stack that has a database") from error
+    damaged = _volume(server)
+    say("stopping the server")
+    stack.compose("stop", "--timeout", "10", "postgres")
+    keep(stack, server, damaged)
+    say(f"the damaged volume {damaged} is kept")
+    stack.set_variable(GENERATION, f"-{_generation(stack) + 1}")
+    stack.compose("up", "--no-start", "--no-deps", "--no-build", "postgres")
+    # Whoever mounts a volume of memory keeps it alive: before anything is written into the fresh one.
+    stack.compose("up", "--detach", "--no-deps", "--no-build", "holder")
+    fresh = _volume(stack.container("postgres"))
+    say(f"fetching the backups, and laying {fresh} out")
+    command = f"drbackup fetch --into /var/tmp/fetched && drbackup pitr --dir /var/tmp/fetched --into /restore --to {to}"
+    said = stack.compose(
+        "run", "--rm", "--no-deps", "--no-TTY", "--volume", f"{fresh}:/restore", "backup", "sh", "-c", command,
+        timeout_s=LAY_OUT_TIMEOUT_S,
+    )  # fmt: skip
+    for line in said.splitlines():
+        say(line)
+    say("starting the server: it replays the log")
+    stack.compose(
+        "up", "--detach", "--wait", "--no-deps", "--no-build", "postgres", timeout_s=START_TIMEOUT_S
+    )
+    return damaged
+
+
+def keep(stack: Stack, server: Container, volume: str) -> None:
+    """Have a container mount ``volume``: one of memory would be gone with the last that does."""
+    stack.docker.containers.run(
+        str(server.attrs["Image"]),
+        entrypoint=["sleep", "infinity"],
+        user="root",
+        name=f"{stack.project}-keeps-{_generation(stack)}",
+        labels={**stack.labels, "dr.site": stack.site, KEEPS_LABEL: volume},
+        volumes={volume: {"bind": "/kept", "mode": "ro"}},
+        network_mode="none",
+        init=True,
+        detach=True,
+    )
+
+
+def discard_kept(stack: Stack) -> list[str]:
+    """Remove the damaged volumes that were kept: for when the recovery is verified.
+
+    :returns: their names.
+    """
+    labels = [f"{name}={value}" for name, value in {**stack.labels, "dr.site": stack.site}.items()]
+    keepers = stack.docker.containers.list(all=True, filters={"label": [*labels, KEEPS_LABEL]})
+    for keeper in keepers:
+        keeper.remove(force=True)
+        with suppress(docker.errors.NotFound):
+            stack.docker.volumes.get(keeper.labels[KEEPS_LABEL]).remove()
+    return [str(keeper.labels[KEEPS_LABEL]) for keeper in keepers]
+
+
+def _generation(stack: Stack) -> int:
+    """How many restores this site's database has behind it."""
+    return int(stack.variables.get(GENERATION, "-0").removeprefix("-"))
+
+
+def _volume(server: Container) -> str:
+    for mount in server.attrs["Mounts"]:
+        if mount["Destination"] == DATA:
+            return str(mount["Name"])
+    raise UserError(f"{server.name} keeps its data on no volume", f"mount one at {DATA}")

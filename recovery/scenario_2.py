@@ -1,0 +1,167 @@
+"""DRP Scenario 2, "Database Connection Lost": restart, then restore when the data is damaged."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from plan.model import Plan
+from recovery.runbook import Condition, Hands, Runbook, Rung, Step
+
+NAME = "database-lost"
+_READY = "docker exec {postgres} pg_isready -h 127.0.0.1 -U postgres -d minimarket"
+_READ_ALL = "docker exec {postgres} pg_dump -U postgres -d minimarket -f /dev/null"
+_SESSIONS = (
+    "docker exec {postgres} psql -U postgres -d minimarket -c "
+    '"SELECT pid, application_name, state, wait_event_type, pg_blocking_pids(pid) AS blocked_by'
+    " FROM pg_stat_activity WHERE backend_type = 'client backend' ORDER BY cardinality(pg_blocking_pids(pid)), pid\""
+)
+
+
+def runbook(plan: Plan) -> Runbook:
+    """The runbook, with the plan's titles and times."""
+    scenario = plan.scenarios[NAME]
+    timeout_s = plan.drill.step_timeout.total_seconds()
+    restart = Step(
+        _section(plan, 4),
+        _title(plan, 4),
+        "docker restart {postgres}",
+        "it is started anew; what held locks or connections is gone",
+        timeout_s,
+    )
+    return Runbook(
+        name=NAME,
+        section=f"Scenario {scenario.number}: {scenario.title}",
+        diagnose=_diagnose(plan),
+        ladder=(
+            Rung("restart", (restart, *_come_up(plan))),
+            _restore(
+                plan, "latest", Condition("only when the data is damaged", partial(_is_whole, timeout_s))
+            ),
+        ),
+        monitor=_monitor(plan),
+        validation_timeout_s=plan.drill.validation_timeout.total_seconds(),
+    )
+
+
+def rewind(plan: Plan, to: str) -> Runbook:
+    """Back to the moment before a mistake: nothing but a restore undoes what was committed.
+
+    :param to: the moment, with its UTC offset.
+    """
+    scenario = plan.scenarios[NAME]
+    return Runbook(
+        name="database-rewind",
+        section=f"Scenario {scenario.number}: {scenario.title}",
+        diagnose=_diagnose(plan),
+        ladder=(_restore(plan, to, None),),
+        monitor=_monitor(plan),
+        validation_timeout_s=plan.drill.validation_timeout.total_seconds(),
+    )
+
+
+def _diagnose(plan: Plan) -> Rung:
+    timeout_s = plan.drill.step_timeout.total_seconds()
+    return Rung(
+        "diagnose",
+        (
+            Step(_section(plan, 1), _title(plan, 1), _READY, "accepting connections", timeout_s),
+            Step(
+                _section(plan, 1),
+                _title(plan, 1),
+                "docker logs --tail 50 {postgres}",
+                "its last words",
+                timeout_s,
+            ),
+            Step(
+                _section(plan, 2),
+                _title(plan, 2),
+                "docker exec {postgres} df -h /var/lib/postgresql/data /wal_archive",
+                "room on both volumes",
+                timeout_s,
+            ),
+            Step(
+                _section(plan, 3),
+                _title(plan, 3),
+                _SESSIONS,
+                "nobody waits for anybody",
+                timeout_s,
+                note="with who blocks whom: states alone, as the plan lists them, show no lock",
+            ),
+        ),
+    )
+
+
+def _come_up(plan: Plan) -> tuple[Step, ...]:
+    patience_s = plan.drill.validation_timeout.total_seconds()
+    request_s = plan.drill.request_timeout.total_seconds()
+    return (
+        Step(
+            _section(plan, 5),
+            _title(plan, 5),
+            _READY,
+            "accepting connections",
+            request_s,
+            patience_s=patience_s,
+            verifies=True,
+            note="asked until it is so, in place of a sleep of 30 s",
+        ),
+        Step(
+            _section(plan, 6),
+            _title(plan, 6),
+            'curl -H "X-API-Key: $DASHBOARD_API_KEY" {edge url}/api/health',
+            "HTTP 200",
+            request_s,
+            patience_s=patience_s,
+            verifies=True,
+            note="the application itself is asked: create_engine, as in the plan, connects to nothing",
+        ),
+    )
+
+
+def _restore(plan: Plan, to: str, when: Condition | None) -> Rung:
+    return Rung(
+        "restore",
+        (
+            Step(
+                _section(plan, 7),
+                _title(plan, 7),
+                f"dr stack restore --stack {{stack}} --to {to}",
+                "the last base backup, rolled forward, in a fresh volume",
+                plan.scenarios[NAME].rto.total_seconds(),
+                note="not a dump fed into the damaged database, which would lose all since the night",
+            ),
+            *_come_up(plan),
+        ),
+        when=when,
+    )
+
+
+def _monitor(plan: Plan) -> Rung:
+    timeout_s = plan.drill.step_timeout.total_seconds()
+    return Rung(
+        "monitor",
+        (
+            Step(
+                _section(plan, 1),
+                "Look at its log once more",
+                "docker logs --tail 20 {postgres}",
+                "no errors",
+                timeout_s,
+            ),
+        ),
+    )
+
+
+def _is_whole(timeout_s: float, hands: Hands) -> str:
+    """Why nothing is to be restored: a server that runs and can read every row lacks nothing."""
+    if not hands.run(_READY, timeout_s).ok or not hands.run(_READ_ALL, timeout_s).ok:
+        return ""
+    return "the server runs and every row of every table can be read: nothing is damaged"
+
+
+def _section(plan: Plan, number: int) -> str:
+    return f"Scenario {plan.scenarios[NAME].number}, step {number}"
+
+
+def _title(plan: Plan, number: int) -> str:
+    return plan.scenarios[NAME].steps[number - 1].title
