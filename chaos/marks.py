@@ -10,3 +10,6 @@ FILE_PREFIX = "dr-drill-fill"
 
 TOXIC_PREFIX = "dr-drill-"
 """Every toxic that a fault adds begins so."""
+
+SESSION_PREFIX = "dr-drill-fault"
+"""The application name of every database session that a fault opens begins so."""

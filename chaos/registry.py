@@ -15,6 +15,7 @@ from chaos.fill_memory import FillMemory
 from chaos.kill_container import KillContainer
 from chaos.kill_process import KillProcess
 from chaos.latency import Latency
+from chaos.lock_table import LockTable
 from chaos.noop import Noop
 from chaos.pause_container import PauseContainer
 from chaos.stop_container import StopContainer
@@ -28,6 +29,7 @@ _CATALOGUE: tuple[type[StackFault], ...] = (
     KillContainer,
     KillProcess,
     Latency,
+    LockTable,
     Noop,
     PauseContainer,
     StopContainer,

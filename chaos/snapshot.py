@@ -10,6 +10,7 @@ import redis.exceptions
 from docker.models.containers import Container
 
 from chaos.marks import FILE_PREFIX
+from chaos.postgres import PostgresError, fault_sessions
 from chaos.redis_client import junk_keys, redis_client
 from chaos.residue import ContainerState, ProxyState, Snapshot
 from chaos.toxiproxy import SERVICE as TOXIPROXY
@@ -34,6 +35,7 @@ def snapshot(stack: Stack) -> Snapshot:
         proxies=_proxies(stack) if TOXIPROXY in services else {},
         junk_keys=_junk_keys(stack) if REDIS in services else 0,
         fill_files=_fill_files(stack, containers),
+        sessions=_sessions(stack, containers),
     )
 
 
@@ -132,3 +134,15 @@ def _volumes(container: Container) -> dict[str, str]:
     """Where a container mounts which volume."""
     mounts = container.attrs["Mounts"]
     return {mount["Name"]: mount["Destination"] for mount in mounts if mount["Type"] == "volume"}
+
+
+def _sessions(stack: Stack, containers: list[Container]) -> int | None:
+    """The sessions of faults in every PostgreSQL: a container whose image says where its data is."""
+    try:
+        return sum(
+            fault_sessions(stack, stack.service_of(container))
+            for container in containers
+            if any(line.startswith("PGDATA=") for line in container.attrs["Config"]["Env"] or ())
+        )
+    except (PostgresError, LookupError, docker.errors.APIError):
+        return None

@@ -89,6 +89,8 @@ def test_a_sound_stack_has_no_residue() -> None:
             "the file backups:/dr-drill-fill is left over",
         ),
         (_with(fill_files=None), "the volumes could not be searched for fill files"),
+        (_with(sessions=2), "the database has 2 open sessions of faults"),
+        (_with(sessions=None), "the database could not be asked for sessions of faults"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -100,6 +102,7 @@ def test_what_was_wrong_before_is_not_the_drills() -> None:
     spoilt = replace(
         SOUND,
         junk_keys=3,
+        sessions=1,
         fill_files=frozenset({"backups:/dr-drill-fill"}),
         proxies={"postgres": ProxyState(False, frozenset({"slow"})), "redis": ProxyState(True)},
     )
