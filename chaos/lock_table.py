@@ -15,14 +15,14 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaos.postgres import DATABASE, query, quoted
+from chaos.postgres import DATABASE, conninfo, psql, query, quoted
 from chaos.sessions import SessionFault
 from stack.wait import wait_until
 
-_HOLD = """
-table=$1
-shift
-exec "$@" -c BEGIN -c "LOCK TABLE $table IN ACCESS EXCLUSIVE MODE" -f /dev/fd/3
+# On descriptor 3 is a pipe that nobody writes to and nobody closes: reading from it, psql idles. The pipe has no
+# name left in the file system that could outlive it.
+_IDLE = """
+pipe=$(mktemp -u) && mkfifo "$pipe" && exec 3<>"$pipe" && rm "$pipe" && exec "$@" -f /dev/fd/3
 """
 
 
@@ -45,7 +45,9 @@ class LockTable(SessionFault):
 
     def inject(self) -> None:
         """Open the session that takes the lock, once those who have the table now let go of it."""
-        self.hold(_HOLD, quoted(self.table), database=self.database)
+        lock = f"LOCK TABLE {quoted(self.table)} IN ACCESS EXCLUSIVE MODE"
+        client = [*psql(conninfo(self.mark, self.database)), "-c", "BEGIN", "-c", lock]
+        self.hold("sh", "-c", _IDLE, "sh", *client)
 
     def wait_effective(self, timeout_s: float) -> float:
         """When enough others were first seen to wait for the session that has the lock."""

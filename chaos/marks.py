@@ -5,7 +5,7 @@ from __future__ import annotations
 KEY_PREFIX = "dr-drill:fill:"
 """Every Redis key that a fault writes begins so."""
 
-FILE_PREFIX = "dr-drill-fill"
+FILE_PREFIX = ".dr-drill-fill"
 """Every file that a fault writes begins so."""
 
 TOXIC_PREFIX = "dr-drill-"

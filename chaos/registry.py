@@ -10,7 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 from chaos.bad_image import BadImage
 from chaos.base import StackFault
 from chaos.cut_connection import CutConnection
+from chaos.exhaust_connections import ExhaustConnections
 from chaos.fault import Fault
+from chaos.fill_disk import FillDisk
 from chaos.fill_memory import FillMemory
 from chaos.kill_container import KillContainer
 from chaos.kill_process import KillProcess
@@ -25,6 +27,8 @@ from stack.stack import Stack
 _CATALOGUE: tuple[type[StackFault], ...] = (
     BadImage,
     CutConnection,
+    ExhaustConnections,
+    FillDisk,
     FillMemory,
     KillContainer,
     KillProcess,

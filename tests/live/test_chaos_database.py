@@ -11,6 +11,8 @@ import psycopg
 import pytest
 
 from chaos.containers import wait_running
+from chaos.exhaust_connections import ExhaustConnections
+from chaos.fill_disk import FillDisk
 from chaos.healing import heal_run
 from chaos.injector import Injector
 from chaos.journal import Journal
@@ -19,12 +21,14 @@ from chaos.lock_table import LockTable
 from chaos.residue import differences
 from chaos.snapshot import snapshot
 from chaos.watchdog import Watchdog
+from plan.errors import UserError
 from stack.stack import Stack
 from stack.wait import NotReached, wait_until
 from tests.live.small_stack import WITH_DATABASE, small_stack
 
 pytestmark = pytest.mark.live
 
+JUNK = "CREATE TABLE junk AS SELECT repeat('x', 1000) FROM generate_series(1, 10000)"
 SALE = "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents) VALUES (%s, 1, 1, 100)"
 
 
@@ -114,13 +118,14 @@ def test_a_killed_postmaster_is_brought_back_and_recovers_what_was_committed(
 class TestLockTable:
     def test_writers_queue_up_until_it_is_healed(self, stack: Stack, injector: Injector) -> None:
         before = snapshot(stack)
-        with writing(stack) as committed:
+        with connect(stack) as insider, writing(stack) as committed:
             effective = injector.inject(LockTable(stack), 10)
             assert [at for at in committed if at > effective] == []
             assert "the database has 1 open sessions of faults" in differences(before, snapshot(stack))
             assert injector.heal() == []
             healed = time.monotonic()
             wait_until(lambda: committed[-1] > healed, timeout_s=5, what="a sale after it was healed")
+            insider.execute("SELECT 1")  # healing is no crash: the postmaster would have ended everybody
 
     def test_another_process_heals_it(self, stack: Stack, injector: Injector) -> None:
         fault = LockTable(stack, waiters=0)
@@ -150,3 +155,112 @@ class TestLockTable:
                 )
         fault.wait_healed(5)
         assert injector.heal() == []
+
+
+class TestExhaustConnections:
+    def test_nobody_gets_in_not_even_a_superuser_or_whoever_was_in(
+        self, stack: Stack, injector: Injector
+    ) -> None:
+        before = snapshot(stack)
+        with connect(stack) as insider, writing(stack) as committed:
+            effective = injector.inject(ExhaustConnections(stack), 10)
+            wait_until(lambda: insider_is_out(insider), timeout_s=5, what="the one who was in is put out")
+            with pytest.raises(psycopg.OperationalError, match="too many clients already"):
+                connect(stack)
+            assert [at for at in committed if at > effective] == []
+            assert "the database could not be asked for sessions of faults" in differences(
+                before, snapshot(stack)
+            )
+            assert injector.heal() == []
+            healed = time.monotonic()
+            wait_until(lambda: committed[-1] > healed, timeout_s=5, what="a sale after it was healed")
+
+    def test_another_process_heals_it_though_the_server_lets_nobody_in(
+        self, stack: Stack, injector: Injector
+    ) -> None:
+        fault = ExhaustConnections(stack)
+        injector.inject(fault, 10)
+        heal_from_the_journal(stack)
+        fault.heal()
+        fault.wait_healed(1)
+
+    def test_who_was_in_may_stay_in(self, stack: Stack, injector: Injector) -> None:
+        """A pool does not feel it: why others are put out unless it is asked for otherwise."""
+        with connect(stack) as insider:
+            injector.inject(ExhaustConnections(stack, put_out=False), 10)
+            [[others]] = insider.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dr-drill-fault%'"
+            ).fetchall()
+            assert others == 59
+            assert injector.heal() == []
+            insider.execute("SELECT 1")  # healing is no crash: the postmaster would have ended everybody
+
+    def test_a_restart_frees_them(self, stack: Stack, injector: Injector) -> None:
+        fault = ExhaustConnections(stack)
+        injector.inject(fault, 10)
+        stack.container("postgres").restart()
+        wait_running(stack, "postgres", 20)
+        fault.wait_healed(5)
+
+
+def insider_is_out(insider: psycopg.Connection[tuple[int]]) -> bool:
+    try:
+        insider.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return True
+    return False
+
+
+class TestFillDisk:
+    @pytest.mark.parametrize(
+        ("percent", "leave_bytes", "free"),
+        [(100, 0, 0), (90, 0, 3_355_443), (100, 1_000_000, 1_000_000)],
+        ids=["to the brim", "to a share", "but for some bytes"],
+    )
+    def test_it_fills_exactly_as_asked(
+        self, stack: Stack, injector: Injector, percent: int, leave_bytes: int, free: int
+    ) -> None:
+        before = snapshot(stack)
+        fault = FillDisk(stack, "backup", "/backups", percent, leave_bytes)
+        injector.inject(fault, 10)
+        assert free - 4096 < available(stack, "backup", "/backups") <= free
+        assert f"the file {stack.project}_backups:/.dr-drill-fill is left over" in differences(
+            before, snapshot(stack)
+        )
+        write = stack.exec("backup", ["sh", "-c", "echo 1 >/backups/one"])
+        assert (write.exit_code == 0) == bool(free), write.output
+        stack.exec("backup", ["rm", "-f", "/backups/one"])
+        assert injector.heal() == []
+        assert available(stack, "backup", "/backups") > 30_000_000
+        fault.heal()
+        fault.wait_healed(1)
+
+    def test_a_database_without_room_stops_writing_and_goes_on_when_healed(
+        self, stack: Stack, injector: Injector
+    ) -> None:
+        with connect(stack) as client:
+            injector.inject(FillDisk(stack), 10)
+            with pytest.raises(psycopg.errors.DiskFull):
+                client.execute(JUNK)
+            assert injector.heal() == []
+            client.execute(JUNK)
+            client.execute("DROP TABLE junk")
+
+    def test_it_is_healed_through_another_container_while_the_database_is_down(
+        self, stack: Stack, injector: Injector
+    ) -> None:
+        injector.inject(FillDisk(stack), 10)
+        with connect(stack) as client, pytest.raises(psycopg.OperationalError):
+            client.execute("CHECKPOINT")  # PANIC: could not write to file ...: No space left on device
+        stack.container("postgres").kill()
+        heal_from_the_journal(stack)
+        assert stack.container("postgres").status == "running"
+
+    def test_what_is_no_volume_is_not_filled(self, stack: Stack, injector: Injector) -> None:
+        with pytest.raises(UserError, match="backup mounts no volume at /var/log"):
+            injector.inject(FillDisk(stack, "backup", "/var/log"), 1)
+
+
+def available(stack: Stack, service: str, path: str) -> int:
+    found = stack.exec(service, ["df", "--output=avail", "-B1", path])
+    return int(found.output.split()[-1])
