@@ -9,7 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from chaos.bad_image import BadImage
 from chaos.base import StackFault
+from chaos.corrupt_data import CorruptData
 from chaos.cut_connection import CutConnection
+from chaos.delete_rows import DeleteRows
 from chaos.exhaust_connections import ExhaustConnections
 from chaos.fault import Fault
 from chaos.fill_disk import FillDisk
@@ -26,7 +28,9 @@ from stack.stack import Stack
 
 _CATALOGUE: tuple[type[StackFault], ...] = (
     BadImage,
+    CorruptData,
     CutConnection,
+    DeleteRows,
     ExhaustConnections,
     FillDisk,
     FillMemory,

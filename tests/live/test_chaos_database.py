@@ -6,18 +6,22 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
 from chaos.containers import wait_running
+from chaos.corrupt_data import CorruptData
+from chaos.delete_rows import DeleteRows
 from chaos.exhaust_connections import ExhaustConnections
 from chaos.fill_disk import FillDisk
 from chaos.healing import heal_run
-from chaos.injector import Injector
+from chaos.injector import HealFailed, Injector
 from chaos.journal import Journal
 from chaos.kill_process import KillProcess
 from chaos.lock_table import LockTable
+from chaos.postgres import PostgresError
 from chaos.residue import differences
 from chaos.snapshot import snapshot
 from chaos.watchdog import Watchdog
@@ -259,6 +263,84 @@ class TestFillDisk:
     def test_what_is_no_volume_is_not_filled(self, stack: Stack, injector: Injector) -> None:
         with pytest.raises(UserError, match="backup mounts no volume at /var/log"):
             injector.inject(FillDisk(stack, "backup", "/var/log"), 1)
+
+
+class TestDeleteRows:
+    @pytest.fixture(autouse=True)
+    def _kept(self, stack: Stack) -> Iterator[None]:
+        with connect(stack) as client:
+            client.execute("CREATE TABLE kept AS SELECT * FROM sales")
+            yield
+            client.execute("DELETE FROM sales")
+            client.execute("INSERT INTO sales SELECT * FROM kept")
+            client.execute("DROP TABLE kept")
+
+    def test_all_rows_but_newer_ones_are_gone_and_it_says_when(
+        self, stack: Stack, injector: Injector
+    ) -> None:
+        with writing(stack) as committed:
+            fault = DeleteRows(stack)
+            called = datetime.now(UTC)
+            effective = injector.inject(fault, 10)
+            assert fault.rows >= 5000
+            assert fault.deleted is not None
+            assert fault.deleted >= fault.rows
+            assert abs((datetime.fromisoformat(fault.utc) - called).total_seconds()) < 1
+            [entry] = Journal(stack.run_dir).unhealed()
+            assert {"rows", "utc", "lsn"} <= entry.fault.keys()
+            wait_until(lambda: committed[-1] > effective, timeout_s=5, what="a sale after it")
+        with connect(stack) as client:
+            assert client.execute("SELECT min(client_id) LIKE 'w-%' FROM sales").fetchone() == (True,)
+            after = client.execute("SELECT pg_current_wal_lsn() > %s::pg_lsn", (fault.lsn,)).fetchone()
+            assert after == (True,)
+        assert injector.heal() == []
+
+    def test_a_table_without_rows_has_nothing_to_lose(self, stack: Stack, injector: Injector) -> None:
+        with connect(stack) as client:
+            client.execute("DELETE FROM sales")
+        with pytest.raises(NotReached, match="the 0 rows of sales are gone"):
+            injector.inject(DeleteRows(stack), 0.5)
+
+    def test_rows_that_others_refer_to_stay(self, stack: Stack, injector: Injector) -> None:
+        with pytest.raises(PostgresError, match="violates foreign key constraint"):
+            injector.inject(DeleteRows(stack, table="products"), 1)
+
+
+class TestCorruptData:
+    @pytest.mark.parametrize("control", [True, False], ids=["it does not start", "it starts and refuses"])
+    def test_the_server_cannot_serve_until_it_has_a_fresh_volume(
+        self, stack: Stack, injector: Injector, control: bool
+    ) -> None:
+        fault = CorruptData(stack, control=control)
+        with writing(stack) as committed:
+            effective = injector.inject(fault, 15)
+            assert [at for at in committed if at > effective] == []
+            stack.container("postgres").restart()
+            with pytest.raises(NotReached):
+                fault.wait_healed(2)
+        _fresh_volume(stack)
+        assert injector.heal() == []
+        started = stack.container("postgres").attrs["State"]["StartedAt"]
+        fault.heal()
+        fault.wait_healed(5)
+        assert stack.container("postgres").attrs["State"]["StartedAt"] == started
+
+    def test_what_nobody_recovered_is_said(self, stack: Stack, watchdog: Watchdog) -> None:
+        with (
+            pytest.raises(HealFailed, match="Pages of the table sales and of pg_class"),
+            Injector(stack, ["default"], watchdog, healed_timeout_s=1) as injector,
+        ):
+            injector.inject(CorruptData(stack), 15)
+        _fresh_volume(stack)
+        heal_from_the_journal(stack)
+
+
+def _fresh_volume(stack: Stack) -> None:
+    """What the drills' recovery does in its own way: the damaged volume is not written to again."""
+    for service in ("postgres", "holder"):
+        stack.container(service).remove(force=True)
+    stack.docker.volumes.get(f"{stack.project}_postgres-data").remove()
+    stack.compose("up", "-d", "--no-build", "--wait", "holder", "postgres")
 
 
 def available(stack: Stack, service: str, path: str) -> int:
