@@ -22,7 +22,9 @@ from chaos.latency import Latency
 from chaos.lock_table import LockTable
 from chaos.noop import Noop
 from chaos.pause_container import PauseContainer
+from chaos.site_lost import SiteLost
 from chaos.stop_container import StopContainer
+from chaos.stop_monitoring import StopMonitoring
 from plan.errors import UserError
 from stack.stack import Stack
 
@@ -40,7 +42,9 @@ _CATALOGUE: tuple[type[StackFault], ...] = (
     LockTable,
     Noop,
     PauseContainer,
+    SiteLost,
     StopContainer,
+    StopMonitoring,
 )
 
 
