@@ -36,6 +36,12 @@ def is_down(container: Container) -> bool:
     return not state["Running"] or bool(state["Restarting"])
 
 
+def volumes(container: Container) -> dict[str, str]:
+    """Where it mounts which volume: paths by the volumes' names."""
+    mounts = container.attrs["Mounts"]
+    return {mount["Name"]: mount["Destination"] for mount in mounts if mount["Type"] == "volume"}
+
+
 def ensure_running(stack: Stack, service: str) -> None:
     """Have ``service`` run again: unpaused, started, or made anew when its container is gone.
 

@@ -9,28 +9,42 @@ from pydantic import TypeAdapter, ValidationError
 
 from chaos.bad_image import BadImage
 from chaos.base import StackFault
+from chaos.corrupt_data import CorruptData
 from chaos.cut_connection import CutConnection
+from chaos.delete_rows import DeleteRows
+from chaos.exhaust_connections import ExhaustConnections
 from chaos.fault import Fault
+from chaos.fill_disk import FillDisk
 from chaos.fill_memory import FillMemory
 from chaos.kill_container import KillContainer
 from chaos.kill_process import KillProcess
 from chaos.latency import Latency
+from chaos.lock_table import LockTable
 from chaos.noop import Noop
 from chaos.pause_container import PauseContainer
+from chaos.site_lost import SiteLost
 from chaos.stop_container import StopContainer
+from chaos.stop_monitoring import StopMonitoring
 from plan.errors import UserError
 from stack.stack import Stack
 
 _CATALOGUE: tuple[type[StackFault], ...] = (
     BadImage,
+    CorruptData,
     CutConnection,
+    DeleteRows,
+    ExhaustConnections,
+    FillDisk,
     FillMemory,
     KillContainer,
     KillProcess,
     Latency,
+    LockTable,
     Noop,
     PauseContainer,
+    SiteLost,
     StopContainer,
+    StopMonitoring,
 )
 
 

@@ -47,6 +47,7 @@ class Snapshot:
     :param proxies: Toxiproxy's; empty in a stack without one.
     :param junk_keys: how many keys in Redis a fault has written; 0 in a stack without one.
     :param fill_files: files that a fault has written, as ``volume: path``.
+    :param sessions: how many database sessions of faults are open; 0 in a stack without a database.
     """
 
     services: Mapping[str, tuple[ContainerState, ...]]
@@ -54,6 +55,7 @@ class Snapshot:
     proxies: Mapping[str, ProxyState] | None = field(default_factory=dict)
     junk_keys: int | None = 0
     fill_files: frozenset[str] | None = frozenset()
+    sessions: int | None = 0
 
 
 def differences(before: Snapshot, after: Snapshot) -> list[str]:
@@ -65,6 +67,7 @@ def differences(before: Snapshot, after: Snapshot) -> list[str]:
         *_proxies(before.proxies, after.proxies),
         *_junk(before.junk_keys, after.junk_keys),
         *_files(before.fill_files, after.fill_files),
+        *_sessions(before.sessions, after.sessions),
     ]
 
 
@@ -149,3 +152,10 @@ def _files(before: frozenset[str] | None, after: frozenset[str] | None) -> Itera
         yield "the volumes could not be searched for fill files"
     else:
         yield from (f"the file {path} is left over" for path in sorted(after - (before or frozenset())))
+
+
+def _sessions(before: int | None, after: int | None) -> Iterator[str]:
+    if after is None:
+        yield "the database could not be asked for sessions of faults"
+    elif after > (before or 0):
+        yield f"the database has {after} open sessions of faults"

@@ -9,7 +9,9 @@ import docker.errors
 import redis.exceptions
 from docker.models.containers import Container
 
+from chaos.containers import volumes
 from chaos.marks import FILE_PREFIX
+from chaos.postgres import PostgresError, fault_sessions
 from chaos.redis_client import junk_keys, redis_client
 from chaos.residue import ContainerState, ProxyState, Snapshot
 from chaos.toxiproxy import SERVICE as TOXIPROXY
@@ -34,6 +36,7 @@ def snapshot(stack: Stack) -> Snapshot:
         proxies=_proxies(stack) if TOXIPROXY in services else {},
         junk_keys=_junk_keys(stack) if REDIS in services else 0,
         fill_files=_fill_files(stack, containers),
+        sessions=_sessions(stack, containers),
     )
 
 
@@ -101,9 +104,9 @@ def _fill_files(stack: Stack, containers: list[Container]) -> frozenset[str] | N
     """Search every volume once, through the container that mounts the most of them; None when one was not."""
     found: set[str] = set()
     searched: set[str] = set()
-    volumes = {str(container.id): _volumes(container) for container in containers}
-    for container in sorted(containers, key=lambda item: -len(volumes[str(item.id)])):
-        new = {name: path for name, path in volumes[str(container.id)].items() if name not in searched}
+    mounted = {str(container.id): volumes(container) for container in containers}
+    for container in sorted(containers, key=lambda item: -len(mounted[str(item.id)])):
+        new = {name: path for name, path in mounted[str(container.id)].items() if name not in searched}
         if not new or container.status != "running":
             continue
         lines = _search(stack, stack.service_of(container), list(new.values()))
@@ -115,7 +118,7 @@ def _fill_files(stack: Stack, containers: list[Container]) -> frozenset[str] | N
                 for name, path in new.items()
                 if line.startswith(path)
             )
-    return frozenset(found) if searched == {name for each in volumes.values() for name in each} else None
+    return frozenset(found) if searched == {name for each in mounted.values() for name in each} else None
 
 
 def _search(stack: Stack, service: str, folders: list[str]) -> list[str] | None:
@@ -128,7 +131,13 @@ def _search(stack: Stack, service: str, folders: list[str]) -> list[str] | None:
     return result.output.splitlines() if result.exit_code == 0 else None
 
 
-def _volumes(container: Container) -> dict[str, str]:
-    """Where a container mounts which volume."""
-    mounts = container.attrs["Mounts"]
-    return {mount["Name"]: mount["Destination"] for mount in mounts if mount["Type"] == "volume"}
+def _sessions(stack: Stack, containers: list[Container]) -> int | None:
+    """The sessions of faults in every PostgreSQL: a container whose image says where its data is."""
+    try:
+        return sum(
+            fault_sessions(stack, stack.service_of(container))
+            for container in containers
+            if any(line.startswith("PGDATA=") for line in container.attrs["Config"]["Env"] or ())
+        )
+    except (PostgresError, LookupError, docker.errors.APIError):
+        return None

@@ -15,6 +15,8 @@ from chaos.base import StackFault
 from chaos.fault import Fault
 from chaos.latency import Latency
 from chaos.registry import build, catalogue, from_journal
+from chaos.site_lost import SiteLost
+from chaos.stop_monitoring import StopMonitoring
 from plan.errors import UserError
 from stack.stack import Stack
 
@@ -50,13 +52,19 @@ def test_what_another_version_wrote_beside_it_does_no_harm(fault: StackFault) ->
 
 @pytest.mark.parametrize("fault", FAULTS, ids=list(catalogue()))
 def test_each_follows_the_protocol(fault: type[StackFault]) -> None:
-    made = fault(STACK, "redis")
+    made = fault(STACK, "redis") if "service" in fault.settings() else fault.from_journal(STACK, {})
     assert isinstance(made, Fault)
-    assert made.targets == ("redis",)
+    assert made.targets[:1] == ("redis",) or isinstance(made, SiteLost)
     assert made.describe().endswith(".")
     assert "──▶" in (__import__(fault.__module__, fromlist=["x"]).__doc__ or ""), (
         "its life is drawn in the file"
     )
+
+
+def test_the_guard_looks_at_all_that_a_fault_would_touch() -> None:
+    assert StopMonitoring(STACK).targets == ("prometheus", "alertmanager")
+    # None by name: every container of the stack.
+    assert SiteLost(STACK).targets == ()
 
 
 def test_names_are_unique_and_say_what_the_file_is_called() -> None:
@@ -79,6 +87,8 @@ def test_settings_are_what_can_be_typed() -> None:
         ("latency", {"latency_ms": "soon"}, "latency_ms=soon"),
         ("latency", {"colour": "red"}, "has no setting 'colour'"),
         ("bad-image", {"service": "dns", "release_id": "x"}, "has no setting 'release_id'"),
+        ("site-lost", {"service": "dns"}, "has no setting 'service'"),
+        ("fill-disk", {"percent": "most"}, "percent=most"),
         ("kill-container", {}, "needs a service"),
     ],
 )

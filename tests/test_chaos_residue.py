@@ -85,10 +85,12 @@ def test_a_sound_stack_has_no_residue() -> None:
         (_with(junk_keys=12), "redis holds 12 junk keys"),
         (_with(junk_keys=None), "redis could not be asked for junk keys"),
         (
-            _with(fill_files=frozenset({"backups:/dr-drill-fill"})),
-            "the file backups:/dr-drill-fill is left over",
+            _with(fill_files=frozenset({"backups:/.dr-drill-fill"})),
+            "the file backups:/.dr-drill-fill is left over",
         ),
         (_with(fill_files=None), "the volumes could not be searched for fill files"),
+        (_with(sessions=2), "the database has 2 open sessions of faults"),
+        (_with(sessions=None), "the database could not be asked for sessions of faults"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -100,7 +102,8 @@ def test_what_was_wrong_before_is_not_the_drills() -> None:
     spoilt = replace(
         SOUND,
         junk_keys=3,
-        fill_files=frozenset({"backups:/dr-drill-fill"}),
+        sessions=1,
+        fill_files=frozenset({"backups:/.dr-drill-fill"}),
         proxies={"postgres": ProxyState(False, frozenset({"slow"})), "redis": ProxyState(True)},
     )
     assert differences(spoilt, spoilt) == []

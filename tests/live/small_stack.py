@@ -1,4 +1,4 @@
-"""A stack that starts in two seconds: what tests of faults break."""
+"""Stacks that start in seconds: what tests of faults break."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from chaos.reaper import sweep
 from stack.stack import Stack
 
 COMPOSE = Path(__file__).resolve().with_name("small.compose.yml")
+WITH_DATABASE = (COMPOSE, COMPOSE.with_name("database.compose.yml"))
+"""The small stack's Compose files with a real PostgreSQL in it, which takes twice as long to start."""
 
 
 def new_id() -> str:
@@ -19,9 +21,11 @@ def new_id() -> str:
 
 
 @contextmanager
-def small_stack(run_dir: Path, drill_id: str | None = None) -> Iterator[Stack]:
-    """The services of ``small.compose.yml``, up and healthy; gone afterwards."""
-    stack = Stack(drill_id or new_id(), run_dir, (COMPOSE,))
+def small_stack(
+    run_dir: Path, drill_id: str | None = None, files: tuple[Path, ...] = (COMPOSE,)
+) -> Iterator[Stack]:
+    """The services of ``files``, up and healthy; gone afterwards."""
+    stack = Stack(drill_id or new_id(), run_dir, files)
     try:
         stack.up()
         yield stack

@@ -347,11 +347,11 @@ class TestResidue:
         before = snapshot(stack)
         redis_container = stack.container("redis")
         redis_container.exec_run(["sleep", "3600"], detach=True)
-        redis_container.exec_run(["touch", "/data/dr-drill-fill-1"])
+        redis_container.exec_run(["touch", "/data/.dr-drill-fill-1"])
         assert differences(before, snapshot(stack)) == [
             "in redis a command still runs: sleep 3600",
-            f"the file {stack.project}_redis-data:/dr-drill-fill-1 is left over",
+            f"the file {stack.project}_redis-data:/.dr-drill-fill-1 is left over",
         ]
-        redis_container.exec_run(["rm", "/data/dr-drill-fill-1"])
+        redis_container.exec_run(["rm", "/data/.dr-drill-fill-1"])
         redis_container.restart(timeout=5)
         wait_running(stack, "redis", 10)

@@ -1,0 +1,143 @@
+"""Site: everything in it is gone at once, containers, volumes and networks.
+
+::
+
+    prepare: count them
+    inject: kill all, then remove all ──▶ effective: none is left
+        ──▶ heal: nothing, the recovery rebuilds ──▶ healed: at once
+
+What belongs to the site says so by its labels, the drill's and ``dr.site``. Nothing else is touched: not the
+other site, not the world between them, nothing without labels. A network on which others are stays: it is not
+the site's alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import docker.errors
+from docker.models.containers import Container
+from docker.models.networks import Network
+from docker.models.volumes import Volume
+
+from chaos.base import StackFault, saved, transient
+from chaos.guard import require_own
+from stack.stack import DRILL_LABEL
+from stack.wait import NotReached, wait_until
+
+SITE_LABEL = "dr.site"
+REMOVE_TIMEOUT_S = 30.0
+_AT_ONCE = 16
+
+
+@dataclass
+class SiteLost(StackFault):
+    """Destroys the whole site that the stack is of.
+
+    It is of no service in particular: ``service`` is empty. ``site`` is which one, and the others how much of it
+    there was before.
+    """
+
+    name: ClassVar[str] = "site-lost"
+    service: str = saved("")
+    site: str = saved("")
+    containers: int = saved(0)
+    volumes: int = saved(0)
+    networks: int = saved(0)
+    _dark: float | None = transient()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """No service by name: without any, the guard looks at every container of the stack."""
+        return ()
+
+    def describe(self) -> str:
+        """One sentence for the report."""
+        return (
+            f"Everything in site {self.site} is destroyed at once: {self.containers} containers, "
+            f"{self.volumes} volumes, {self.networks} networks."
+        )
+
+    def prepare(self) -> None:
+        """Count what there is."""
+        self.site = self.stack.site
+        self.containers = len(self._containers())
+        self.volumes = len(self._volumes())
+        self.networks = len(self._networks())
+
+    def inject(self) -> None:
+        """Kill every container, so that it is dark all at once; then remove them, and what only they used.
+
+        :raises chaos.guard.GuardRefused: before anything is done, when one of them is not this drill's.
+        """
+        containers = self._containers()
+        for container in containers:
+            require_own(self.stack, container)
+        _each(containers, lambda container: container.kill())
+        if not any(container.status == "running" for container in self._containers()):
+            self._dark = time.monotonic()
+        with suppress(NotReached):  # what is left, wait_effective tells
+            wait_until(self._remove, timeout_s=REMOVE_TIMEOUT_S, what="all is removed", every_s=0.2)
+
+    def _remove(self) -> bool:
+        """Again until it is done: the engine may still be letting go of what was removed a moment ago."""
+        _each(self._containers(), lambda container: container.remove(force=True, v=True))
+        _each([*self._volumes(), *self._networks()], lambda thing: thing.remove())
+        return not self._left()
+
+    def wait_effective(self, timeout_s: float) -> float:
+        """When nothing was first seen to run in it, once none of it is left."""
+        wait_until(
+            lambda: not self._left(),
+            timeout_s=timeout_s,
+            what=f"nothing is left of site {self.site}",
+            why_not=lambda: f"left: {', '.join(self._left())}",
+        )
+        return self._dark if self._dark is not None else time.monotonic()
+
+    def heal(self) -> None:
+        """Nothing: what it destroyed is rebuilt by the recovery, or ends with its stack."""
+
+    def wait_healed(self, timeout_s: float) -> None:
+        """Nothing to wait for: no trace of a fault is left in what does not exist."""
+
+    def _left(self) -> list[str]:
+        left: list[Any] = [*self._containers(), *self._volumes(), *self._networks()]
+        return [str(thing.name) for thing in left]
+
+    @property
+    def _labels(self) -> dict[str, str | list[str] | bool]:
+        return {"label": [f"{DRILL_LABEL}={self.stack.drill_id}", f"{SITE_LABEL}={self.site}"]}
+
+    def _containers(self) -> list[Container]:
+        found: list[Container] = self.stack.docker.containers.list(
+            all=True, filters=self._labels, ignore_removed=True
+        )
+        return found
+
+    def _volumes(self) -> list[Volume]:
+        found: list[Volume] = self.stack.docker.volumes.list(filters=self._labels)
+        return found
+
+    def _networks(self) -> list[Network]:
+        """Those on which nobody but the site's own containers are."""
+        own = {str(container.id) for container in self._containers()}
+        # greedy: a list alone does not say who is on them.
+        found: list[Network] = self.stack.docker.networks.list(filters=self._labels, greedy=True)
+        return [network for network in found if network.attrs["Containers"].keys() <= own]
+
+
+def _each(things: Iterable[Any], act: Callable[[Any], object]) -> None:
+    """Do it to all of them at the same time; listing again tells which of them it did not work on."""
+
+    def one(thing: Any) -> None:
+        with suppress(docker.errors.APIError):
+            act(thing)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(one, things))
