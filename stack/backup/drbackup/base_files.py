@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from drbackup.errors import Bad
+from drbackup.manifest import Manifest
 
 UNPACK_TIMEOUT_S = 3600
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def unpack(base: Path, target: Path) -> None:
@@ -35,8 +44,27 @@ def unpack(base: Path, target: Path) -> None:
         )
         if done.returncode:
             raise Bad(f"{base.name}/{name} cannot be unpacked: {done.stderr.strip()}")
+    if not (base / "backup_manifest").is_file():
+        raise Bad(f"{base.name} has no backup_manifest")
     shutil.copyfile(base / "backup_manifest", target / "backup_manifest")
     target.chmod(0o700)
+
+
+def unpack_checked(base: Path, manifest: Manifest, target: Path) -> None:
+    """Unpack a base backup, and hash its files meanwhile, on another core.
+
+    :raises Bad: when it cannot be unpacked, or is not what was written; what is in ``target`` then is of no use.
+    """
+    expected = {
+        "backup_manifest": manifest.sha256,
+        **{n: f.sha256 for n, f in (manifest.files or {}).items()},
+    }
+    with ThreadPoolExecutor(1) as beside:
+        hashes = {name: beside.submit(sha256, base / name) for name in expected}
+        unpack(base, target)
+        changed = [name for name, found in hashes.items() if found.result() != expected[name]]
+    if changed:
+        raise Bad(f"{base.name}/{changed[0]} does not have the SHA-256 of the manifest")
 
 
 @contextmanager

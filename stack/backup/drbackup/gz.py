@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -81,8 +81,13 @@ def scan(path: Path, *, contents: bool = True) -> DumpScan:
         return scan_stream(file, contents=contents)
 
 
-def scan_stream(file: IO[bytes], *, contents: bool = True) -> DumpScan:
-    """As :func:`scan`, of what an open file or a pipe gives; it is read to its end whatever is found."""
+def scan_stream(
+    file: IO[bytes], *, contents: bool = True, sink: Callable[[bytes], object] | None = None
+) -> DumpScan:
+    """As :func:`scan`, of what an open file or a pipe gives; it is read to its end whatever is found.
+
+    :param sink: is given all that the dump inflates to, as it comes.
+    """
     source = _Hashed(file)
     reader = ContentsReader() if contents else None
     raw_size, end, fault = 0, b"", None
@@ -93,6 +98,8 @@ def scan_stream(file: IO[bytes], *, contents: bool = True) -> DumpScan:
             end = data[-_END_LENGTH:] if len(data) >= _END_LENGTH else (end + data)[-_END_LENGTH:]
             if reader is not None:
                 reader.feed(data)
+            if sink is not None:
+                sink(data)
     except BadGzip as error:
         fault = str(error)
     source.exhaust()

@@ -25,7 +25,7 @@ from drbackup.report import as_json, say
 from drbackup.settings import Settings
 from drbackup.verify_contents import check_contents
 from drbackup.verify_present import Expected, check_present, missing
-from drbackup.verify_wal import check_base_wal, check_newest, read_log
+from drbackup.verify_wal import check_base_wal, check_newest, read_log, wal_folders
 
 FORMAT = "dr-verify/1"
 
@@ -158,11 +158,6 @@ def _look(task: _Task) -> Finding:
         return finding.failed(Fault("unreadable", f"it cannot be read: {error}"))
     sentence = "" if reached != "checksum" or task.depth == "checksum" else "encrypted: only its checksum"
     return Finding(task.manifest.kind, task.path.name, None, sentence, reached)
-
-
-def wal_folders(root: Path, settings: Settings) -> list[Path]:
-    """Where WAL may lie: the vault's first, which the newest is streamed to."""
-    return [folder for folder in (root / "wal", settings.wal_archive) if folder.is_dir()]
 
 
 def _follow_the_log(

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal
 
 from drbackup import gz
-from drbackup.base_files import unpacked
+from drbackup.base_files import sha256, unpacked
 from drbackup.findings import Depth, Fault, reaches
 from drbackup.manifest import Manifest
 
 TOOL_TIMEOUT_S = 600
-_READ = 1 << 18
 
 
 def check_contents(
@@ -33,7 +32,7 @@ def check_contents(
     if not reaches(depth, "checksum"):
         return "present"
     if manifest.encrypted:
-        _compare_hash("it", _sha256(path), manifest.sha256)
+        _compare_hash("it", sha256(path), manifest.sha256)
         if identity is None:
             return "checksum"
     check: Callable[[Path, Manifest, bool, Path | None, Path], None] = {
@@ -71,9 +70,20 @@ def compare_tables(manifest: Manifest, found: dict[str, int | None]) -> None:
 
 
 def _dump(path: Path, manifest: Manifest, deeper: bool, identity: Path | None, _scratch: Path) -> None:
-    with _plain(path, identity) as file:
+    with plain(path, identity) as file:
         found = gz.scan_stream(file, contents=deeper)
-    if identity is None and found.sha256 != manifest.sha256:
+    check_dump(found, manifest)
+    if found.contents is not None:
+        compare_tables(manifest, found.contents.tables)
+
+
+def check_dump(found: gz.DumpScan, manifest: Manifest) -> None:
+    """Is it the dump of the manifest, whole?
+
+    :param found: by one pass over it; decrypted, if it was encrypted.
+    :raises Fault: ``checksum``, ``gzip`` or ``incomplete``.
+    """
+    if not manifest.encrypted and found.sha256 != manifest.sha256:
         why = f"; the dump {found.gzip_fault}" if found.gzip_fault else ""
         raise Fault("checksum", f"its SHA-256 is not the manifest's{why}")
     if found.gzip_fault:
@@ -83,18 +93,16 @@ def _dump(path: Path, manifest: Manifest, deeper: bool, identity: Path | None, _
             "incomplete",
             f"the {found.raw_size} bytes that it inflates to do not end as pg_dump ends a dump",
         )
-    if found.contents is not None:
-        compare_tables(manifest, found.contents.tables)
 
 
 def _base(path: Path, manifest: Manifest, deeper: bool, _identity: Path | None, scratch: Path) -> None:
     own = path / "backup_manifest"
     if not own.is_file():
         raise Fault("base-manifest", "PostgreSQL's backup_manifest is not in it")
-    if _sha256(own) != manifest.sha256:
+    if sha256(own) != manifest.sha256:
         raise Fault("base-manifest", "PostgreSQL's backup_manifest is not the one that was written")
     for name, file in (manifest.files or {}).items():
-        _compare_hash(f"its {name}", _sha256(path / name), file.sha256)
+        _compare_hash(f"its {name}", sha256(path / name), file.sha256)
     if deeper and shutil.which("pg_verifybackup"):
         with unpacked(path, scratch) as folder:
             done = _run(["pg_verifybackup", "--quiet", "--exit-on-error", str(folder)])
@@ -107,32 +115,31 @@ def _base(path: Path, manifest: Manifest, deeper: bool, _identity: Path | None, 
 
 def _redis(path: Path, manifest: Manifest, deeper: bool, identity: Path | None, scratch: Path) -> None:
     if identity is None:
-        _compare_hash("it", _sha256(path), manifest.sha256)
-    with _plain(path, identity) as file:
+        _compare_hash("it", sha256(path), manifest.sha256)
+    with plain(path, identity) as file:
         if file.read(5) != b"REDIS":
             raise Fault("rdb", "it does not begin as an RDB")
-    if not deeper or not shutil.which("redis-check-rdb"):
-        return
-    if identity is None:
-        done = _run(["redis-check-rdb", str(path)])
-    else:
-        with _plain(path, identity) as file, unpacked_file(scratch) as copy:
-            with copy.open("wb") as target:
-                shutil.copyfileobj(file, target)
-            done = _run(["redis-check-rdb", str(copy)])
-    if done.returncode:
-        raise Fault("rdb", f"redis-check-rdb: {_last(done.stdout or done.stderr)}")
+    if deeper and shutil.which("redis-check-rdb"):
+        with (
+            plain(path, identity) as file,
+            tempfile.NamedTemporaryFile(prefix="drbackup-", dir=scratch) as copy,
+        ):
+            shutil.copyfileobj(file, copy)
+            copy.flush()
+            done = _run(["redis-check-rdb", copy.name])
+        if done.returncode:
+            raise Fault("rdb", f"redis-check-rdb: {_last(done.stdout or done.stderr)}")
 
 
 def _config(path: Path, manifest: Manifest, deeper: bool, identity: Path | None, _scratch: Path) -> None:
-    with _plain(path, identity) as file:
+    with plain(path, identity) as file:
         found = gz.scan_stream(file, contents=False)
     if identity is None and found.sha256 != manifest.sha256:
         raise Fault("checksum", "its SHA-256 is not the manifest's")
     if found.gzip_fault:
         raise Fault("gzip", f"the archive {found.gzip_fault}")
     if deeper:
-        with _plain(path, identity) as file:
+        with plain(path, identity) as file:
             _list(file, "r|gz")
 
 
@@ -149,16 +156,7 @@ def _list(source: IO[bytes], mode: Literal["r|", "r|gz"]) -> None:
 
 
 @contextmanager
-def unpacked_file(scratch: Path) -> Iterator[Path]:
-    """The name of a file that is gone afterwards."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="drbackup-", dir=scratch) as folder:
-        yield Path(folder) / "plain"
-
-
-@contextmanager
-def _plain(path: Path, identity: Path | None) -> Iterator[IO[bytes]]:
+def plain(path: Path, identity: Path | None) -> Iterator[IO[bytes]]:
     """The file as it is, or decrypted.
 
     :raises Fault: ``encrypted`` when it cannot be decrypted.
@@ -181,11 +179,6 @@ def _plain(path: Path, identity: Path | None) -> Iterator[IO[bytes]]:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=TOOL_TIMEOUT_S, check=False)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _compare_hash(what: str, there: str, said: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from drbackup.findings import Fault
 from drbackup.manifest import Manifest
+from drbackup.settings import Settings
 from drbackup.wal import Inventory, NoWay, Route, check_segment, find_route, parse_lsn, take_stock
 
 
@@ -17,6 +18,11 @@ class Log:
 
     inventory: Inventory
     bad: dict[Path, Fault]
+
+
+def wal_folders(root: Path, settings: Settings) -> list[Path]:
+    """Where WAL may lie: the vault's first, which the newest is streamed to."""
+    return [folder for folder in (root / "wal", settings.wal_archive) if folder.is_dir()]
 
 
 def read_log(folders: Iterable[Path], system_identifier: str | None) -> Log:
