@@ -22,6 +22,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "the newest dump into a server of its own, compared (DRP, Test 1)",
     ),
     "pitr": ("drbackup.pitr", "lay out a data directory that recovers to a moment, or to the last one"),
-    "list": ("drbackup.listing", "what is there"),
+    "list": ("drbackup.show", "what is there"),
     "metrics": ("drbackup.metrics", "serve the figures that monitoring reads"),
 }

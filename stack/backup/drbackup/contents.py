@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from drbackup.manifest import Table
+from drbackup.programs import CONNECT_TIMEOUT_S
 from drbackup.settings import Settings
 
 # How values are written as text, and so their hash, must not hang on a server's or a role's settings.
@@ -29,9 +30,11 @@ def connect(dsn: str) -> psycopg.Connection[Any]:
     """A session that writes every value in one way.
 
     :param dsn: a connection string; what it leaves out is taken from libpq's variables.
-    :raises psycopg.Error: when the database cannot be reached within 10 s.
+    :raises psycopg.Error: when the database cannot be reached.
     """
-    return psycopg.connect(dsn, options=_OPTIONS, connect_timeout=10, application_name="drbackup")
+    return psycopg.connect(
+        dsn, options=_OPTIONS, connect_timeout=CONNECT_TIMEOUT_S, application_name="drbackup"
+    )
 
 
 def dsn_of(settings: Settings, database: str = "") -> str:

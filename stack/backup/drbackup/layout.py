@@ -8,8 +8,8 @@
     config/config_1795485600.tar.gz
     <each of them>.json                             its manifest, which is published last
 
-A base is kept as tar: three files go over SFTP in a fraction of the time of a thousand, and unpack as fast as they would
-be copied. The same tree is in the vault, under another root. Names are in UTC.
+A base is kept as tar: three files go over SFTP in a fraction of the time of a thousand, and unpack as fast as they are
+copied. The same tree is in the vault, under another root. Names are in UTC.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ class Settings:
     :param age_recipient: public key that backups are encrypted for; empty: they are not.
     :param age_identity: file of the private key, for reading them again; None where only backups are made.
     :param scratch: where a base backup is unpacked to be checked: not the backups' own volume, which it would fill.
+    :param state: where it is kept how the last runs ended: not on the backups' volume either.
     :param config: what a config backup is made of, mounted read-only.
     :param git: a repository whose release tag is looked for; None: it is not looked for.
     """
@@ -36,6 +37,7 @@ class Settings:
     age_recipient: str = ""
     age_identity: Path | None = None
     scratch: Path = Path("/var/tmp")
+    state: Path = Path("/var/lib/drbackup")
     config: Path = Path("/config")
     git: Path | None = None
 
@@ -68,6 +70,7 @@ class Settings:
             age_recipient=text("DRBACKUP_AGE_RECIPIENT", cls.age_recipient),
             age_identity=Path(identity) if identity else None,
             scratch=Path(text("DRBACKUP_SCRATCH", str(cls.scratch))),
+            state=Path(text("DRBACKUP_STATE", str(cls.state))),
             config=Path(text("DRBACKUP_CONFIG", str(cls.config))),
             git=Path(git) if git else None,
         )

@@ -1,0 +1,194 @@
+"""What may go: older than the retention, and needed by nobody.
+
+The plan's ``find -mtime +30 -delete`` runs even when every newer backup is bad, and knows nothing of what a base is needed
+for. Here the newest good backup of a kind stays, whatever its age; so does the base from which the oldest moment within
+the retention can be reached; and WAL goes only when it is older than every base that stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from drbackup import layout, report
+from drbackup.errors import Cannot
+from drbackup.layout import Backup
+from drbackup.lock import only_run
+from drbackup.manifest import KINDS, Kind, Manifest, ManifestError
+from drbackup.offsite import differs as differs_there
+from drbackup.seal import differs
+from drbackup.settings import Settings
+from drbackup.vault import Vault
+
+WAL_FOLDER = "wal"
+_WAL = re.compile(r"[0-9A-F]{8}([0-9A-F]{16})(\.partial|\.[0-9A-F]{8}\.backup)?")
+_SEGMENT_BYTES = 16 << 20
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("--dry-run", action="store_true", help="say what would go, and remove nothing")
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """``drbackup retention``."""
+    with only_run(settings.root):
+        thin_out(settings, datetime.now(UTC), dry_run=options.dry_run)
+    return 0
+
+
+def thin_out(settings: Settings, now: datetime, *, dry_run: bool = False) -> None:
+    """Remove what may go, here and in the vault; with the lock held.
+
+    :raises Cannot: when the clock is wrong, or the vault cannot be reached.
+    """
+    keep = timedelta(days=settings.retention_days)
+    _here(settings, now, keep, dry_run)
+    if settings.vault:
+        _there(settings, now, keep, dry_run)
+
+
+def expired(
+    backups: Sequence[Backup], now: datetime, keep: timedelta, is_good: Callable[[Backup], bool]
+) -> list[Backup]:
+    """Which backups of one kind may go.
+
+    :param is_good: whether a backup is whole; asked of few, from the newest on, since it reads them.
+    :raises Cannot: when a backup is from the future: then the clock is not to be trusted with removing anything.
+    """
+    ordered = sorted(backups, key=_finished, reverse=True)
+    if ordered and _finished(ordered[0]) > now + timedelta(days=1):
+        raise Cannot(f"{ordered[0].path.name} is newer than now: the clock is wrong, nothing is removed")
+    old = [backup for backup in ordered if _finished(backup) < now - keep]
+    if not old:
+        return []
+    stays = next(filter(is_good, ordered), None)
+    if stays is None:
+        return []  # none is good: what there is may be all that can be saved
+    if stays.kind == "base":
+        # From here on every moment within the retention can be reached.
+        from_here = next(filter(is_good, old), None)
+        return [backup for backup in old if from_here and backup not in (stays, from_here)]
+    return [backup for backup in old if backup is not stays]
+
+
+def obsolete_wal(names: Iterable[str], oldest: Manifest, segment_bytes: int = _SEGMENT_BYTES) -> list[str]:
+    """Which files of WAL come before a base, on whatever timeline; histories never do.
+
+    :param oldest: the oldest base that stays.
+    """
+    if oldest.wal_lsn is None:
+        return []
+    high, low = (int(part, 16) for part in oldest.wal_lsn.split("/"))
+    first = f"{high:08X}{low // segment_bytes:08X}"
+    matches = {name: _WAL.fullmatch(name) for name in names}
+    return sorted(name for name, found in matches.items() if found and found[1] < first)
+
+
+def _finished(backup: Backup) -> datetime:
+    return backup.manifest.finished_utc if backup.manifest else backup.named
+
+
+def _oldest(
+    backups: Sequence[Backup], gone: Sequence[Backup], is_good: Callable[[Backup], bool]
+) -> Manifest | None:
+    staying = sorted((each for each in backups if each not in gone), key=_finished)
+    good = next(filter(is_good, staying), None)
+    return good.manifest if good else None
+
+
+def _here(settings: Settings, now: datetime, keep: timedelta, dry_run: bool) -> None:
+    def is_good(backup: Backup) -> bool:
+        return backup.manifest is not None and not differs(backup.path, backup.manifest)
+
+    for kind in KINDS:
+        backups = layout.listing(settings.root, kind)
+        gone = expired(backups, now, keep, is_good)
+        for backup in gone:
+            _say(dry_run, str(backup.path))
+            if not dry_run:
+                _remove(backup)
+        oldest = _oldest(backups, gone, is_good) if kind == "base" else None
+        if oldest and settings.wal_archive.is_dir():
+            names = obsolete_wal((path.name for path in settings.wal_archive.iterdir()), oldest)
+            _say_wal(dry_run, str(settings.wal_archive), names)
+            for name in names if not dry_run else []:
+                (settings.wal_archive / name).unlink(missing_ok=True)
+
+
+def _remove(backup: Backup) -> None:
+    """The manifest first: what is half removed is no backup."""
+    backup.manifest_path.unlink(missing_ok=True)
+    layout.sync(backup.path.parent)
+    if backup.path.is_dir():
+        shutil.rmtree(backup.path)
+    else:
+        backup.path.unlink(missing_ok=True)
+
+
+def _there(settings: Settings, now: datetime, keep: timedelta, dry_run: bool) -> None:
+    vault = Vault.of(settings)
+    for kind in KINDS:
+        folder = layout.folder(settings.root, kind).name
+
+        def is_good(backup: Backup, folder: str = folder) -> bool:
+            return backup.manifest is not None and not differs_there(
+                vault, folder, backup.path.name, backup.manifest
+            )
+
+        backups = _listed(vault, kind, folder)
+        gone = expired(backups, now, keep, is_good)
+        for backup in gone:
+            _say(dry_run, f"vault:{folder}/{backup.path.name}")
+            if not dry_run:
+                _remove_there(vault, folder, backup)
+        if kind == "base":
+            _wal_there(vault, _oldest(backups, gone, is_good) if gone else None, dry_run)
+
+
+def _listed(vault: Vault, kind: Kind, folder: str) -> list[Backup]:
+    sizes = vault.sizes(folder)
+    names = {file.split("/")[0].removesuffix(".json") for file in sizes}
+    backups = []
+    for name in sorted(names):
+        when = layout.named(kind, name)
+        if when is None:
+            continue
+        manifest, problem = None, f"{name} has no manifest"
+        if f"{name}.json" in sizes:
+            try:
+                manifest, problem = Manifest.from_json(vault.text(f"{folder}/{name}.json"), name), ""
+            except ManifestError as error:
+                problem = str(error)
+        backups.append(Backup(kind, Path(name), when, manifest, problem))
+    return backups
+
+
+def _remove_there(vault: Vault, folder: str, backup: Backup) -> None:
+    name = backup.path.name
+    if backup.manifest:
+        vault.remove([f"{folder}/{name}.json"])
+    if backup.kind == "base":
+        vault.remove_folder(f"{folder}/{name}")
+    else:
+        vault.remove([f"{folder}/{name}"])
+
+
+def _wal_there(vault: Vault, oldest: Manifest | None, dry_run: bool) -> None:
+    names = obsolete_wal(vault.sizes(WAL_FOLDER), oldest) if oldest else []
+    _say_wal(dry_run, f"vault:{WAL_FOLDER}", names)
+    if names and not dry_run:
+        vault.remove([f"{WAL_FOLDER}/{name}" for name in names])
+
+
+def _say(dry_run: bool, what: str) -> None:
+    report.say(f"retention: {what} {'would be' if dry_run else 'is'} removed")
+
+
+def _say_wal(dry_run: bool, where: str, names: Sequence[str]) -> None:
+    if names:
+        _say(dry_run, f"{len(names)} files of WAL in {where}, up to {names[-1]},")

@@ -1,0 +1,44 @@
+"""How the last run of each kind of work ended: kept off the backups' volume, which may be what is full."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Status:
+    """The last run.
+
+    :param error: empty when it ended well.
+    :param succeeded: Unix time of the last run that ended well; None: none has.
+    """
+
+    work: str
+    finished: float
+    error: str = ""
+    succeeded: float | None = None
+
+
+def record(state: Path, work: str, error: str = "") -> None:
+    """Keep that a run has ended just now.
+
+    :raises OSError: when it cannot be kept.
+    """
+    now = datetime.now(UTC).timestamp()
+    before = {status.work: status for status in recorded(state)}.get(work)
+    succeeded = (before.succeeded if before else None) if error else now
+    state.mkdir(parents=True, exist_ok=True)
+    new = state / f".{work}.{os.getpid()}"
+    new.write_text(json.dumps(asdict(Status(work, now, error, succeeded))), encoding="utf-8")
+    new.replace(state / f"{work}.json")
+
+
+def recorded(state: Path) -> list[Status]:
+    """What is kept, by the name of the work."""
+    return [
+        Status(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(state.glob("[!.]*.json"))
+    ]
