@@ -63,7 +63,13 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     began = time.monotonic()
     target = read_target(options.to)
     root = options.dir or settings.root
-    laid = lay_out(listing(root, "base"), take_stock(wal_folders(root, settings)), options.into, target)
+    laid = lay_out(
+        listing(root, "base"),
+        take_stock(wal_folders(root, settings)),
+        options.into,
+        target,
+        settings.age_identity,
+    )
     took = time.monotonic() - began
     newest = laid.route.segments[-1]
     say(
@@ -132,7 +138,9 @@ def choose_bases(bases: Sequence[Backup], target: datetime | None) -> list[tuple
     return sorted(before, key=lambda pair: pair[1].finished_utc, reverse=True)
 
 
-def lay_out(bases: Sequence[Backup], log: Inventory, into: Path, target: datetime | None) -> LaidOut:
+def lay_out(
+    bases: Sequence[Backup], log: Inventory, into: Path, target: datetime | None, identity: Path | None = None
+) -> LaidOut:
     """Lay a data directory out in ``into``, which is empty, not there, or what a killed run has left.
 
     A base that turns out to be damaged is passed over for the one before it.
@@ -154,7 +162,7 @@ def lay_out(bases: Sequence[Backup], log: Inventory, into: Path, target: datetim
             f"unpacking {base.path.name} ({size(manifest.bytes)}), then {len(route.segments)} segment(s) of WAL"
         )
         try:
-            unpack_checked(base.path, manifest, growing)
+            unpack_checked(base.path, manifest, growing, identity)
         except (Bad, OSError) as error:
             say(f"{base.path.name} cannot be used: {error}")
             damaged.append(str(error))

@@ -29,6 +29,7 @@ from drbackup.report import say
 USER = "postgres"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 20
+TOOL_TIMEOUT_S = 3600
 _PREFIX = "drbackup-scratch-"
 _LOCK = "lock"
 _BINARIES = Path("/usr/lib/postgresql")
@@ -130,6 +131,7 @@ def running(
     server = Server(folder, folder / "log")
     chosen = {**memory(), **settings, "listen_addresses": "", "unix_socket_directories": str(folder)}
     options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
+    account = _account()
     with server.log.open("wb") as log:
         process = subprocess.Popen(
             [program("postgres"), "-D", str(data), *options],
@@ -138,7 +140,9 @@ def running(
             stderr=log,
             start_new_session=True,
             preexec_fn=_die_with_parent,
-            **_as_server(),
+            user=account and account.pw_uid,
+            group=account and account.pw_gid,
+            extra_groups=account and [],
         )
     try:
         _wait_for(server, process, timeout_s)
@@ -240,16 +244,19 @@ def _account() -> pwd.struct_passwd | None:
         raise Cannot(f"there is no user {USER}, and PostgreSQL refuses to run as root") from error
 
 
-def _as_server() -> dict[str, int | list[int]]:
-    account = _account()
-    if account is None:
-        return {}
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-
-
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # type: ignore[call-overload, no-any-return]
-        command, capture_output=True, text=True, check=False, cwd="/", timeout=3600, **_as_server()
+    """Run a program as the server's user."""
+    account = _account()
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        timeout=TOOL_TIMEOUT_S,
+        user=account and account.pw_uid,
+        group=account and account.pw_gid,
+        extra_groups=account and [],
     )
 
 

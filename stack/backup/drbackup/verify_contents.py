@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import IO, Literal
 
 from drbackup import gz
-from drbackup.base_files import sha256, unpacked
+from drbackup.base_files import decrypted, unpacked
 from drbackup.findings import Depth, Fault, reaches
 from drbackup.manifest import Manifest
+from drbackup.programs import last_words
+from drbackup.seal import sha256
 
 TOOL_TIMEOUT_S = 600
 
@@ -31,7 +33,7 @@ def check_contents(
     """
     if not reaches(depth, "checksum"):
         return "present"
-    if manifest.encrypted:
+    if manifest.encrypted and manifest.kind != "base":
         _compare_hash("it", sha256(path), manifest.sha256)
         if identity is None:
             return "checksum"
@@ -41,7 +43,7 @@ def check_contents(
         "redis": _redis,
         "config": _config,
     }[manifest.kind]
-    deeper = reaches(depth, "contents")
+    deeper = reaches(depth, "contents") and (identity is not None or not manifest.encrypted)
     check(path, manifest, deeper, identity if manifest.encrypted else None, scratch)
     return "contents" if deeper else "checksum"
 
@@ -95,7 +97,7 @@ def check_dump(found: gz.DumpScan, manifest: Manifest) -> None:
         )
 
 
-def _base(path: Path, manifest: Manifest, deeper: bool, _identity: Path | None, scratch: Path) -> None:
+def _base(path: Path, manifest: Manifest, deeper: bool, identity: Path | None, scratch: Path) -> None:
     own = path / "backup_manifest"
     if not own.is_file():
         raise Fault("base-manifest", "PostgreSQL's backup_manifest is not in it")
@@ -104,11 +106,11 @@ def _base(path: Path, manifest: Manifest, deeper: bool, _identity: Path | None, 
     for name, file in (manifest.files or {}).items():
         _compare_hash(f"its {name}", sha256(path / name), file.sha256)
     if deeper and shutil.which("pg_verifybackup"):
-        with unpacked(path, scratch) as folder:
+        with unpacked(path, scratch, identity) as folder:
             done = _run(["pg_verifybackup", "--quiet", "--exit-on-error", str(folder)])
         if done.returncode:
-            raise Fault("base-manifest", f"pg_verifybackup: {_last(done.stderr)}")
-    elif deeper:
+            raise Fault("base-manifest", f"pg_verifybackup: {last_words(done.stderr)}")
+    elif deeper and not manifest.encrypted:
         with (path / "base.tar").open("rb") as archive:
             _list(archive, "r|")
 
@@ -128,7 +130,7 @@ def _redis(path: Path, manifest: Manifest, deeper: bool, identity: Path | None, 
             copy.flush()
             done = _run(["redis-check-rdb", copy.name])
         if done.returncode:
-            raise Fault("rdb", f"redis-check-rdb: {_last(done.stdout or done.stderr)}")
+            raise Fault("rdb", f"redis-check-rdb: {last_words(done.stdout or done.stderr)}")
 
 
 def _config(path: Path, manifest: Manifest, deeper: bool, identity: Path | None, _scratch: Path) -> None:
@@ -159,22 +161,14 @@ def _list(source: IO[bytes], mode: Literal["r|", "r|gz"]) -> None:
 def plain(path: Path, identity: Path | None) -> Iterator[IO[bytes]]:
     """The file as it is, or decrypted.
 
-    :raises Fault: ``encrypted`` when it cannot be decrypted.
+    :raises Bad: when it cannot be decrypted.
     """
     if identity is None:
         with path.open("rb") as file:
             yield file
-        return
-    command = ["age", "--decrypt", "--identity", str(identity), str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as age:
-        if age.stdout is None or age.stderr is None:
-            raise RuntimeError("no pipe to age")
-        yield age.stdout
-        age.stdout.close()
-        said = age.stderr.read().decode("utf-8", "replace")
-        # Closed before its end, as after a tar's last block, the pipe is what age complains of: no fault of the backup.
-        if age.wait(TOOL_TIMEOUT_S) > 0 and said.strip() and "broken pipe" not in said:
-            raise Fault("encrypted", f"it cannot be decrypted: {_last(said)}")
+    else:
+        with decrypted(path, identity) as pipe:
+            yield pipe
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -189,8 +183,3 @@ def _compare_hash(what: str, there: str, said: str) -> None:
 def _some(names: list[str]) -> str:
     shown = ", ".join(names[:3])
     return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
-
-
-def _last(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else "it failed without a word"

@@ -57,10 +57,12 @@ def _dump(backup: Backup, manifest: Manifest, settings: Settings, _root: Path) -
     return f"restored: {len(found)} tables, {sum(table.rows for table in found.values())} rows as they were dumped"
 
 
-def _base(backup: Backup, _manifest: Manifest, settings: Settings, root: Path) -> str:
+def _base(backup: Backup, manifest: Manifest, settings: Settings, root: Path) -> str:
+    if manifest.encrypted and settings.age_identity is None:
+        return "encrypted: only its checksum"
     log = take_stock(wal_folders(root, settings))
     with scratch_folder(settings.scratch) as folder:
-        laid = lay_out([backup], log, folder / "data", None)
+        laid = lay_out([backup], log, folder / "data", None, settings.age_identity)
         with running(folder / "data", folder, _REPLAYING, REPLAY_TIMEOUT_S) as server:
             if complaint := check_structure(server, []):
                 raise Fault("amcheck", f"pg_amcheck: {complaint}")
