@@ -63,8 +63,8 @@ make_cluster_unless_there() {
 }
 
 if [ "${1:-}" = postgres ] && [ "$(id -u)" = 0 ]; then
-    # A fresh volume belongs to root.
-    chown postgres:postgres "$PGDATA"
+    # A fresh volume belongs to root, and what was restored into it to whoever restored it.
+    find "$PGDATA" ! -user postgres -exec chown -h postgres:postgres '{}' +
     chmod 0700 "$PGDATA"
     [ ! -d /wal_archive ] || chown postgres:postgres /wal_archive
     exec setpriv --reuid=postgres --regid=postgres --init-groups "$0" "$@"

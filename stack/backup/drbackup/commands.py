@@ -16,6 +16,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fetch": ("drbackup.fetch", "bring the bases and the log back from the vault"),
     "retention": ("drbackup.retention", "remove what is older than the retention and needed by nobody"),
     "nightly": ("drbackup.nightly", "all of the above, in this order; what cron calls"),
+    "verify": ("drbackup.verify", "look at every backup, from cheap to certain (DRP, Test 3)"),
+    "restore": ("drbackup.restore", "a dump into a database; any error ends it, and nothing is changed"),
+    "restore-test": (
+        "drbackup.restore_test",
+        "the newest dump into a server of its own, compared (DRP, Test 1)",
+    ),
+    "pitr": ("drbackup.pitr", "lay out a data directory that recovers to a moment, or to the last one"),
     "list": ("drbackup.show", "what is there"),
     "metrics": ("drbackup.metrics", "serve the figures that monitoring reads"),
 }

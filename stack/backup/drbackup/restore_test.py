@@ -1,0 +1,72 @@
+"""``drbackup restore-test``: the DRP's Test 1, weekly by cron and in every drill.
+
+The newest dump is restored into a server of its own, and what is there then is compared with what was dumped: every
+table, the number of its rows, their content. The server is gone afterwards, however it ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from drbackup.errors import Bad
+from drbackup.findings import Fault
+from drbackup.layout import listing
+from drbackup.manifest import Manifest, Table
+from drbackup.report import as_json, say, size
+from drbackup.restored import try_dump
+from drbackup.scratch import scratch_server
+from drbackup.settings import Settings
+from drbackup.verify_present import Expected, check_present, missing
+
+FORMAT = "dr-restore-test/1"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--dir", type=Path, help="the folder of the backups, in place of DRBACKUP_ROOT")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Test the newest dump; 0 when it was restored whole, 1 when it was not.
+
+    :raises Cannot: when no server can be had to restore into.
+    """
+    began = time.monotonic()
+    told: dict[str, object] = {"format": FORMAT, "dump": None, "fault": None, "sentence": "", "tables": {}}
+    try:
+        path, manifest = _newest(options.dir or settings.root, settings)
+        told["dump"] = path.name
+        say(f"restoring {path.name} ({size(manifest.bytes)}) into a server of its own")
+        found = _restored(path, manifest, settings)
+        told["tables"] = {name: table.rows for name, table in found.items()}
+        told["sentence"] = (
+            f"{len(found)} tables, {sum(table.rows for table in found.values())} rows, all as they were dumped"
+        )
+    except Fault as fault:
+        told.update(fault=fault.name, sentence=fault.sentence)
+    told["seconds"] = round(time.monotonic() - began, 3)
+    verdict = f"{told['fault']}: {told['sentence']}" if told["fault"] else f"OK: {told['sentence']}"
+    say(f"restore test of {told['dump'] or 'the newest dump'}: {verdict} ({told['seconds']} s)")
+    if options.json:
+        as_json(told)
+    return 1 if told["fault"] else 0
+
+
+def _newest(root: Path, settings: Settings) -> tuple[Path, Manifest]:
+    dumps = listing(root, "dump")
+    if not dumps:
+        raise missing("dump")
+    expected = Expected.from_environment(settings.database, datetime.now(UTC))
+    return dumps[-1].path, check_present(dumps[-1], dumps, expected)
+
+
+def _restored(path: Path, manifest: Manifest, settings: Settings) -> dict[str, Table]:
+    try:
+        with scratch_server(settings.scratch) as server:
+            return try_dump(path, manifest, server, settings.age_identity)
+    except Bad as error:
+        raise Fault("restore", str(error)) from error

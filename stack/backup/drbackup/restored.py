@@ -1,0 +1,48 @@
+"""What was restored, compared with the manifest: tables, rows, content; and the structure of tables and indexes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from drbackup import contents
+from drbackup.findings import Fault
+from drbackup.manifest import Manifest, Table
+from drbackup.restore import new_database, restore_dump
+from drbackup.scratch import Server, check_structure
+
+
+def try_dump(dump: Path, manifest: Manifest, server: Server, identity: Path | None) -> dict[str, Table]:
+    """Restore a dump into a scratch server, and compare.
+
+    :returns: the tables that were restored.
+    :raises Fault: the first that is found.
+    """
+    name = manifest.database or "restored"
+    with new_database(server.dsn(), name) as dsn:
+        restore_dump(dump, manifest, dsn, identity)
+        with contents.connect(dsn) as connection:
+            found = contents.tables(connection)
+    compare(manifest, found)
+    if complaint := check_structure(server, [name]):
+        raise Fault("amcheck", f"pg_amcheck: {complaint}")
+    return found
+
+
+def compare(manifest: Manifest, found: dict[str, Table]) -> None:
+    """Is what was restored what was dumped?
+
+    :raises Fault: ``missing-table``, ``extra-table``, ``rows`` or ``content``.
+    """
+    expected = manifest.tables or {}
+    if not expected:
+        raise Fault("missing-table", "its manifest names no table: it was made of an empty database")
+    for name, table in sorted(expected.items()):
+        there = found.get(name)
+        if there is None:
+            raise Fault("missing-table", f"{name} was not restored")
+        if there.rows != table.rows:
+            raise Fault("rows", f"{name} has {there.rows} rows, and {table.rows} in the manifest")
+        if there.hash != table.hash:
+            raise Fault("content", f"the {table.rows} rows of {name} are not those that were dumped")
+    if extra := sorted(found.keys() - expected.keys()):
+        raise Fault("extra-table", f"{extra[0]} was restored, and the manifest does not name it")

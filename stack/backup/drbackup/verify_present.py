@@ -1,0 +1,135 @@
+"""The first step of verification, by names, sizes and manifests alone: is a backup there, fresh, as big as usual?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from drbackup.errors import Cannot
+from drbackup.findings import Fault
+from drbackup.layout import Backup
+from drbackup.manifest import Kind, Manifest
+from drbackup.report import size
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+COMPARED_WITH = 7  # of the last backups of its kind
+# A cache may be empty tomorrow; a database that has lost half of itself since yesterday is looked at.
+SHRINKING_MATTERS: tuple[Kind, ...] = ("dump", "base")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is expected of the newest backup of a kind.
+
+    :param max_age: a daily backup is missed when it is older; the DRP's 24 h and the time to make it.
+    :param min_share: of the size of the biggest among the last ``COMPARED_WITH``.
+    :param kinds: of which at least one must be there.
+    """
+
+    database: str
+    now: datetime
+    max_age: timedelta = timedelta(hours=26)
+    min_share: float = 0.5
+    kinds: tuple[Kind, ...] = ("dump", "base")
+
+    @classmethod
+    def from_environment(
+        cls, database: str, now: datetime, environment: Mapping[str, str] = os.environ
+    ) -> Expected:
+        """Read ``DRBACKUP_MAX_AGE_HOURS`` and ``DRBACKUP_MIN_SHARE``.
+
+        :raises Cannot: naming the one that is no number.
+        """
+        figures = {"DRBACKUP_MAX_AGE_HOURS": 26.0, "DRBACKUP_MIN_SHARE": 0.5}
+        for name in figures:
+            if text := environment.get(name):
+                try:
+                    figures[name] = float(text)
+                except ValueError as error:
+                    raise Cannot(f"{name} is {text!r}, which is no number") from error
+        hours, share = figures.values()
+        return cls(database, now, timedelta(hours=hours), share)
+
+
+def check_present(backup: Backup, siblings: Sequence[Backup], expected: Expected) -> Manifest:
+    """Look at one backup among its ``siblings`` of the same kind, oldest first.
+
+    :returns: its manifest.
+    :raises Fault: the first that is found.
+    """
+    manifest = _manifest(backup)
+    if manifest.finished_utc > expected.now + CLOCKS_DIFFER:
+        raise Fault("clock", f"it was finished at {_at(manifest.finished_utc)}, which is in the future")
+    complete = [each for each in siblings if each.manifest is not None]
+    if complete and backup.path == complete[-1].path:
+        _check_fresh(manifest, expected)
+        earlier = [each.manifest.bytes for each in complete[-1 - COMPARED_WITH : -1] if each.manifest]
+        _check_size(manifest, earlier, expected)
+    _check_there(backup, manifest)
+    if manifest.kind == "dump" and manifest.database != expected.database:
+        raise Fault(
+            "wrong-database", f"it is of the database {manifest.database}, not of {expected.database}"
+        )
+    if manifest.kind == "dump" and not backup.path.name.startswith(f"{expected.database}_"):
+        raise Fault("wrong-database", f"its name is not that of a backup of {expected.database}")
+    return manifest
+
+
+def missing(kind: Kind) -> Fault:
+    """No backup of that kind is there."""
+    consequence = {"base": ": nothing that WAL could be replayed on, so no recovery to a point in time"}
+    return Fault(f"no-{kind}", f"there is no {kind} backup{consequence.get(kind, '')}")
+
+
+def _manifest(backup: Backup) -> Manifest:
+    if backup.manifest is not None:
+        return backup.manifest
+    if not backup.path.exists():
+        raise Fault("missing-file", backup.problem)
+    raise Fault("bad-manifest" if backup.manifest_path.exists() else "missing-manifest", backup.problem)
+
+
+def _check_fresh(manifest: Manifest, expected: Expected) -> None:
+    age = expected.now - manifest.finished_utc
+    if age > expected.max_age:
+        raise Fault(
+            "stale",
+            f"the newest {manifest.kind} is of {_at(manifest.finished_utc)}, {_hours(age)} h ago;"
+            f" it must not be older than {_hours(expected.max_age)} h",
+        )
+
+
+def _check_size(manifest: Manifest, earlier: Sequence[int], expected: Expected) -> None:
+    usual = max(earlier, default=0)
+    if manifest.kind in SHRINKING_MATTERS and manifest.bytes < expected.min_share * usual:
+        raise Fault(
+            "shrunk",
+            f"it has {size(manifest.bytes)}, less than {expected.min_share:.0%} of the {size(usual)}"
+            f" that one of the last {len(earlier)} had",
+        )
+
+
+def _check_there(backup: Backup, manifest: Manifest) -> None:
+    for name, file in (manifest.files or {}).items():
+        if not (backup.path / name).is_file():
+            raise Fault("missing-file", f"its {name} is not there")
+        _compare(f"its {name}", (backup.path / name).stat().st_size, file.bytes)
+    if backup.path.is_file():
+        _compare("it", backup.path.stat().st_size, manifest.bytes)
+    elif manifest.kind != "base":
+        raise Fault("missing-file", f"{backup.path.name} is no file")
+
+
+def _compare(what: str, there: int, said: int) -> None:
+    if there != said:
+        raise Fault("checksum", f"{what} has {there} bytes, and {said} in the manifest")
+
+
+def _at(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M} UTC"
+
+
+def _hours(duration: timedelta) -> str:
+    return f"{duration.total_seconds() / 3600:.3g}"

@@ -1,0 +1,69 @@
+"""The last step of verification: the newest dump and the newest base, restored into a scratch server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from drbackup.errors import Bad
+from drbackup.findings import Fault, Finding
+from drbackup.layout import Backup, listing
+from drbackup.manifest import Kind, Manifest
+from drbackup.pitr import lay_out
+from drbackup.report import say
+from drbackup.restored import try_dump
+from drbackup.scratch import THROWN_AWAY, check_structure, running, scratch_folder, scratch_server
+from drbackup.settings import Settings
+from drbackup.verify_wal import wal_folders
+from drbackup.wal import take_stock
+
+REPLAY_TIMEOUT_S = 1800
+# Replay needs what the log was written with; no question is answered until it has come to its end.
+_REPLAYING = {
+    **{name: value for name, value in THROWN_AWAY.items() if name not in ("wal_level", "max_wal_senders")},
+    "hot_standby": "off",
+    "wal_level": "replica",
+}
+
+
+def restore_newest(root: Path, settings: Settings, good: Sequence[Path]) -> Iterator[tuple[Path, Finding]]:
+    """Try the newest dump and the newest base among the ``good``, each as it is done."""
+    ways: dict[Kind, Callable[[Backup, Manifest, Settings, Path], str]] = {"dump": _dump, "base": _base}
+    for kind, way in ways.items():
+        candidates = [backup for backup in listing(root, kind) if backup.path in good]
+        if not candidates:
+            continue
+        backup = candidates[-1]
+        say(f"restoring {backup.path.name} into a server of its own")
+        finding = Finding(kind, backup.path.name, None, "", "restore")
+        try:
+            if backup.manifest is None:
+                continue
+            finding = Finding(
+                kind, backup.path.name, None, way(backup, backup.manifest, settings, root), "restore"
+            )
+        except Fault as fault:
+            finding = finding.failed(fault)
+        except Bad as error:
+            finding = finding.failed(Fault("restore", str(error)))
+        yield backup.path, finding
+
+
+def _dump(backup: Backup, manifest: Manifest, settings: Settings, _root: Path) -> str:
+    if manifest.encrypted and settings.age_identity is None:
+        return "encrypted: only its checksum"
+    with scratch_server(settings.scratch) as server:
+        found = try_dump(backup.path, manifest, server, settings.age_identity)
+    return f"restored: {len(found)} tables, {sum(table.rows for table in found.values())} rows as they were dumped"
+
+
+def _base(backup: Backup, manifest: Manifest, settings: Settings, root: Path) -> str:
+    if manifest.encrypted and settings.age_identity is None:
+        return "encrypted: only its checksum"
+    log = take_stock(wal_folders(root, settings))
+    with scratch_folder(settings.scratch) as folder:
+        laid = lay_out([backup], log, folder / "data", None, settings.age_identity)
+        with running(folder / "data", folder, _REPLAYING, REPLAY_TIMEOUT_S) as server:
+            if complaint := check_structure(server, []):
+                raise Fault("amcheck", f"pg_amcheck: {complaint}")
+    return f"restored, and rolled forward to {laid.route.segments[-1].path.name}"

@@ -1,0 +1,207 @@
+"""What write-ahead log there is, and whether it leads without a gap from a base backup to the newest record.
+
+PostgreSQL names a segment by timeline and number: ``TTTTTTTTXXXXXXXXYYYYYYYY``. The one that ``pg_receivewal`` still
+writes ends in ``.partial``: the newest transactions are in it, and a restore that leaves it out loses them all. A
+promotion begins a new timeline, whose ``.history`` file says where it left its parent (PostgreSQL manual,
+"Timelines").
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEFAULT_SEGMENT_SIZE = 16 << 20
+PARTIAL = ".partial"
+
+_SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.partial)?\Z")
+_HISTORY = re.compile(r"([0-9A-F]{8})\.history\Z")
+_HISTORY_LINE = re.compile(r"\s*(\d+)\s+([0-9A-Fa-f]+/[0-9A-Fa-f]+)")
+# XLogLongPageHeaderData: magic, info, timeline, address, rest of a record, system identifier, segment size, block size.
+_LONG_HEADER = struct.Struct("=HHIQI4xQII")
+_IS_LONG = 0x0002
+
+
+class NoWay(Exception):
+    """The log does not lead where it should.
+
+    :param fault: its stable id, as verification names it.
+    """
+
+    def __init__(self, fault: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.fault = fault
+
+
+def parse_lsn(text: str) -> int:
+    """A position in the log from its text, as ``0/1A2B3C4D``.
+
+    :raises ValueError: when it is none.
+    """
+    high, _, low = text.partition("/")
+    return (int(high, 16) << 32) + int(low, 16)
+
+
+def format_lsn(lsn: int) -> str:
+    """A position in the log as PostgreSQL writes it."""
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+
+
+def segment_name(timeline: int, number: int, segment_size: int = DEFAULT_SEGMENT_SIZE) -> str:
+    """The file name of a segment."""
+    each = (1 << 32) // segment_size
+    return f"{timeline:08X}{number // each:08X}{number % each:08X}"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment, as a file of some folder."""
+
+    timeline: int
+    number: int
+    path: Path
+    partial: bool
+
+    @property
+    def name(self) -> str:
+        """Its real name, without ``.partial``."""
+        return self.path.name.removesuffix(PARTIAL)
+
+
+@dataclass
+class Inventory:
+    """The log that was found, by timeline and number; a complete segment goes before a partial one.
+
+    :ivar histories: for each timeline, its ancestors from the first on, and the position at which each was left.
+    """
+
+    segment_size: int = DEFAULT_SEGMENT_SIZE
+    complete: dict[tuple[int, int], Segment] = field(default_factory=dict)
+    partial: dict[tuple[int, int], Segment] = field(default_factory=dict)
+    histories: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    history_files: dict[int, Path] = field(default_factory=dict)
+
+    def get(self, timeline: int, number: int) -> Segment | None:
+        """The segment, complete if there is such a one."""
+        return self.complete.get((timeline, number)) or self.partial.get((timeline, number))
+
+
+def take_stock(folders: Iterable[Path]) -> Inventory:
+    """What lies in ``folders``; what is in an earlier one goes before the same in a later one.
+
+    Hidden files are somebody's unfinished work. The segment size is that of most complete segments.
+    """
+    files = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
+    sizes = [path.stat().st_size for path in files if _SEGMENT.match(path.name)]
+    plausible = [size for size in sizes if size >= 1 << 20 and size & (size - 1) == 0]
+    found = Inventory(max(set(plausible), key=plausible.count) if plausible else DEFAULT_SEGMENT_SIZE)
+    each = (1 << 32) // found.segment_size
+    for path in files:
+        if match := _SEGMENT.match(path.name):
+            timeline, high, low = (int(part, 16) for part in match.groups()[:3])
+            segment = Segment(timeline, high * each + low, path, match[4] is not None)
+            shelf = found.partial if segment.partial else found.complete
+            shelf.setdefault((timeline, segment.number), segment)
+        elif match := _HISTORY.match(path.name):
+            timeline = int(match[1], 16)
+            if timeline not in found.histories:
+                found.histories[timeline] = parse_history(path.read_text(encoding="utf-8", errors="replace"))
+                found.history_files[timeline] = path
+    return found
+
+
+def parse_history(text: str) -> list[tuple[int, int]]:
+    """The ancestors in a ``.history`` file: timeline, and where it was left."""
+    lines = (_HISTORY_LINE.match(line) for line in text.splitlines())
+    return [(int(line[1]), parse_lsn(line[2])) for line in lines if line]
+
+
+@dataclass(frozen=True)
+class Route:
+    """The log from a base backup to the newest record, in order.
+
+    :ivar timeline: the timeline that it ends on.
+    :ivar gap: why it ends before the newest segment that is there; None when it does not.
+    """
+
+    timeline: int
+    segments: tuple[Segment, ...]
+    gap: str | None
+
+
+def find_route(log: Inventory, timeline: int, after: int) -> Route:
+    """The way from ``after`` on ``timeline`` to the newest segment of the newest timeline that descends from it.
+
+    :raises NoWay: ``wal-gap`` when not even the first segment is there.
+    """
+    lineage = _newest_lineage(log, timeline, after)
+    size = log.segment_size
+    begins = {
+        each: left // size for (_, left), each in zip(lineage[:-1], [t for t, _ in lineage[1:]], strict=True)
+    }
+    ends = {each: left // size for each, left in lineage[:-1]}
+    start = after // size
+    last = max(
+        (number for each, _ in lineage if (number := _newest_within(log, each, ends.get(each))) is not None),
+        default=None,
+    )
+    first_name = segment_name(timeline, start, size)
+    if last is None or last < start:
+        # A base that ends where a segment ends needs none, until there is more.
+        raise NoWay("wal-gap", f"{first_name}, where the base backup ends, is not there, nor any after it")
+    way: list[Segment] = []
+    for number in range(start, last + 1):
+        on = max((each for each, begin in begins.items() if begin <= number), default=timeline)
+        segment = log.get(on, number)
+        if segment is None or (segment.partial and number < last):
+            state = "is not there" if segment is None else "is there only in part"
+            newest = segment_name(lineage[-1][0], last, size)
+            gap = f"{segment_name(on, number, size)} {state}, although {newest} is"
+            if not way:
+                raise NoWay("wal-gap", gap)
+            return Route(way[-1].timeline, tuple(way), gap)
+        way.append(segment)
+    return Route(way[-1].timeline, tuple(way), None)
+
+
+def _newest_within(log: Inventory, timeline: int, end: int | None) -> int | None:
+    """The highest number on a timeline that was not left before it."""
+    numbers = (number for each, number in [*log.complete, *log.partial] if each == timeline)
+    return max((number for number in numbers if end is None or number <= end), default=None)
+
+
+def _newest_lineage(log: Inventory, timeline: int, after: int) -> list[tuple[int, int]]:
+    """The timelines from ``timeline`` to its newest descendant, each with where it was left; 0 for the last."""
+    for newest in sorted(log.histories, reverse=True):
+        ancestors = log.histories[newest]
+        at = next((n for n, (each, _) in enumerate(ancestors) if each == timeline), None)
+        if newest > timeline and at is not None and ancestors[at][1] >= after:
+            return [*ancestors[at:], (newest, 0)]
+    return [(timeline, 0)]
+
+
+def check_segment(segment: Segment, log: Inventory, system_identifier: str | None) -> None:
+    """Look at a segment's size and first page: is it that segment, of that database?
+
+    :raises NoWay: ``wal-segment`` when it is not.
+    """
+    size = segment.path.stat().st_size
+    if not segment.partial and size != log.segment_size:
+        raise NoWay("wal-segment", f"{segment.path.name} has {size} bytes instead of {log.segment_size}")
+    with segment.path.open("rb") as file:
+        page = file.read(_LONG_HEADER.size)
+    if segment.partial and not page.strip(b"\0"):
+        return  # begun, and nothing written yet
+    if len(page) < _LONG_HEADER.size:
+        raise NoWay("wal-segment", f"{segment.path.name} has no whole page")
+    _, info, _, address, _, system, _, _ = _LONG_HEADER.unpack(page)
+    if not info & _IS_LONG or address != segment.number * log.segment_size:
+        raise NoWay("wal-segment", f"{segment.path.name} does not hold the segment of that name")
+    if system_identifier and str(system) != system_identifier:
+        raise NoWay(
+            "wal-segment",
+            f"{segment.path.name} is of another database cluster ({system}, not {system_identifier})",
+        )

@@ -1,0 +1,397 @@
+"""Verification, fault by fault: each is found, at the depth that costs least, by its name."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from drbackup import verify as command
+from drbackup.errors import Cannot
+from drbackup.findings import DEPTHS, Depth, Finding, summary
+from drbackup.layout import folder, manifest_path, name
+from drbackup.manifest import Manifest, read
+from drbackup.settings import Settings
+from drbackup.verify import verify
+from drbackup.verify_present import Expected
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.backup_samples import (
+    LAST_NIGHT,
+    NOW,
+    SEGMENT,
+    TABLES,
+    compressed,
+    dump_text,
+    write_base,
+    write_dump,
+    write_manifest,
+    write_segment,
+)
+
+EXPECTED = Expected("minimarket", NOW, kinds=("dump",))
+GOOD = compressed(dump_text())
+
+
+def look(root: Path, depth: Depth = "contents", expected: Expected = EXPECTED) -> list[Finding]:
+    """Verify with nothing that the machine happens to have."""
+    return verify(root, Settings(wal_archive=root / "none", scratch=root), depth, expected)
+
+
+def faults(root: Path, depth: Depth = "contents", expected: Expected = EXPECTED) -> dict[str, str]:
+    return {each.name: each.fault for each in look(root, depth, expected) if each.fault}
+
+
+def changed(path: Path, **fields: object) -> None:
+    """Write the manifest anew with other fields."""
+    write_manifest(path, replace(read(manifest_path(path)), **fields))  # type: ignore[arg-type]
+
+
+def without(table: str) -> dict[str, object]:
+    return {each: rows for each, rows in TABLES.items() if each != table}
+
+
+def test_good_backups_are_ok_at_every_depth(tmp_path: Path) -> None:
+    for days in range(3):
+        write_dump(tmp_path, GOOD, LAST_NIGHT - timedelta(days=days))
+    for depth in ("present", "checksum", "contents"):
+        findings = look(tmp_path, depth)
+        assert summary(findings) == "3/3 OK"
+        assert {finding.reached for finding in findings} == {depth}
+
+
+def remove_manifest(root: Path) -> None:
+    manifest_path(write_dump(root, GOOD)).unlink()
+
+
+def break_manifest(root: Path) -> None:
+    manifest_path(write_dump(root, GOOD)).write_text("{", encoding="utf-8")
+
+
+def remove_file(root: Path) -> None:
+    write_dump(root, GOOD).unlink()
+
+
+def old(root: Path) -> None:
+    write_dump(root, GOOD, LAST_NIGHT - timedelta(days=1))
+
+
+def of_tomorrow(root: Path) -> None:
+    write_dump(root, GOOD, NOW + timedelta(days=1))
+
+
+def half_as_big(root: Path) -> None:
+    write_dump(root, GOOD, LAST_NIGHT - timedelta(days=1), bytes=3 * len(GOOD))
+    write_dump(root, GOOD, LAST_NIGHT)
+    # The older one is of no interest here: give it the size that its manifest says.
+    older = folder(root, "dump") / name("dump", LAST_NIGHT - timedelta(days=1))
+    older.write_bytes(GOOD * 3)
+
+
+def other_database(root: Path) -> None:
+    write_dump(root, GOOD, database="postgres")
+
+
+def other_name(root: Path) -> None:
+    path = write_dump(root, GOOD)
+    manifest = read(manifest_path(path))
+    manifest_path(path).unlink()
+    path = path.rename(path.with_name(path.name.replace("minimarket", "postgres")))
+    write_manifest(path, replace(manifest, file=path.name))
+
+
+def cut_off(root: Path) -> None:
+    path = write_dump(root, GOOD)
+    path.write_bytes(GOOD[:-5])
+
+
+@pytest.mark.parametrize(
+    ("make", "fault"),
+    [
+        (remove_manifest, "missing-manifest"),
+        (break_manifest, "bad-manifest"),
+        (remove_file, "missing-file"),
+        (old, "stale"),
+        (of_tomorrow, "clock"),
+        (half_as_big, "shrunk"),
+        (other_database, "wrong-database"),
+        (other_name, "wrong-database"),
+        (cut_off, "checksum"),
+    ],
+)
+def test_what_names_sizes_and_manifests_tell(
+    tmp_path: Path, make: Callable[[Path], None], fault: str
+) -> None:
+    make(tmp_path)
+    assert list(faults(tmp_path, "present").values()) == [fault]
+
+
+def test_no_backup_at_all(tmp_path: Path) -> None:
+    both = replace(EXPECTED, kinds=("dump", "base"))
+    assert faults(tmp_path, "present", both) == {"dump": "no-dump", "base": "no-base"}
+    assert summary(look(tmp_path, "present", both)) == "0/2 OK"
+
+
+def test_only_the_newest_must_be_fresh(tmp_path: Path) -> None:
+    write_dump(tmp_path, GOOD, LAST_NIGHT - timedelta(days=29))
+    write_dump(tmp_path, GOOD, LAST_NIGHT)
+    assert not faults(tmp_path, "present")
+
+
+@pytest.mark.parametrize(
+    ("data", "depth", "fault"),
+    [
+        (compressed(""), "checksum", "incomplete"),
+        (compressed(dump_text(end="")), "checksum", "incomplete"),
+        (compressed(dump_text()[: len(dump_text()) // 2]), "checksum", "incomplete"),
+        (GOOD[:-4], "checksum", "gzip"),
+        (GOOD + b"x", "checksum", "gzip"),
+        (b"", "checksum", "gzip"),
+        (compressed(dump_text({})), "contents", "missing-table"),
+        (compressed(dump_text(without("public.sales"))), "contents", "missing-table"),  # type: ignore[arg-type]
+        (compressed(dump_text({"public.elsewhere": ["1"]})), "contents", "wrong-database"),
+        (compressed(dump_text({**TABLES, "public.sales": ["1\ta\t4"]})), "contents", "rows"),
+        (compressed(dump_text({**TABLES, "public.empty": ["1\ta\t4"]})), "contents", "rows"),
+    ],
+    ids=[
+        "empty",
+        "no end",
+        "half",
+        "cut gzip",
+        "bytes after it",
+        "no bytes",
+        "no table",
+        "a table less",
+        "others",
+        "a row less",
+        "a row more",
+    ],
+)
+def test_what_the_dump_itself_tells_although_its_checksum_is_the_manifests(
+    tmp_path: Path, data: bytes, depth: Depth, fault: str
+) -> None:
+    write_dump(tmp_path, data)
+    assert list(faults(tmp_path, depth).values()) == [fault]
+    cheaper = DEPTHS[DEPTHS.index(depth) - 1]
+    assert not faults(tmp_path, cheaper), "and it is not found by looking less deep"
+
+
+def test_a_manifest_that_names_no_table_is_of_an_empty_database(tmp_path: Path) -> None:
+    write_dump(tmp_path, compressed(dump_text({})), tables={})
+    assert list(faults(tmp_path).values()) == ["missing-table"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(at=st.integers(0, len(GOOD) - 1), mask=st.integers(1, 255))
+def test_any_single_changed_byte_of_a_dump_is_noticed(tmp_path: Path, at: int, mask: int) -> None:
+    path = write_dump(tmp_path, GOOD)
+    data = bytearray(GOOD)
+    data[at] ^= mask
+    path.write_bytes(data)
+    assert faults(tmp_path, "checksum") == {path.name: "checksum"}
+
+
+def test_every_backup_is_looked_at_and_the_bad_ones_are_named(tmp_path: Path) -> None:
+    paths = [write_dump(tmp_path, GOOD, LAST_NIGHT - timedelta(days=days)) for days in range(6)]
+    paths[1].write_bytes(bytes(len(GOOD)))
+    write_dump(tmp_path, compressed(dump_text(end="")), LAST_NIGHT - timedelta(days=4))
+    findings = look(tmp_path)
+    assert summary(findings) == "4/6 OK"
+    assert faults(tmp_path) == {paths[1].name: "checksum", paths[4].name: "incomplete"}
+
+
+# The other kinds --------------------------------------------------------------------------------------------------
+
+
+def write_other(root: Path, kind: str, data: bytes) -> Path:
+    path = folder(root, kind) / name(kind, LAST_NIGHT)  # type: ignore[arg-type]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    write_manifest(
+        path,
+        Manifest(kind, path.name, len(data), sha256, LAST_NIGHT, LAST_NIGHT),  # type: ignore[arg-type]
+    )
+    return path
+
+
+def tarball(*names: str) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for each in names:
+            archive.addfile(tarfile.TarInfo(each), io.BytesIO())
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "fault"),
+    [
+        ("config", tarball("nginx.conf"), None),
+        ("config", tarball(), "tar"),
+        ("config", compressed("no tar"), "tar"),
+        ("config", tarball("nginx.conf")[:-4], "gzip"),
+        ("redis", b"NONE", "rdb"),
+    ],
+)
+def test_configuration_and_cache(tmp_path: Path, kind: str, data: bytes, fault: str | None) -> None:
+    path = write_other(tmp_path, kind, data)
+    found = faults(tmp_path, "contents", replace(EXPECTED, kinds=()))
+    assert found == ({path.name: fault} if fault else {})
+
+
+def test_a_changed_byte_of_the_configuration_is_noticed(tmp_path: Path) -> None:
+    path = write_other(tmp_path, "config", tarball("nginx.conf"))
+    data = bytearray(path.read_bytes())
+    data[4] ^= 1
+    path.write_bytes(data)
+    assert faults(tmp_path, "checksum", replace(EXPECTED, kinds=())) == {path.name: "checksum"}
+
+
+def test_a_base_without_its_own_manifest(tmp_path: Path) -> None:
+    path = write_base(tmp_path, 3)
+    bases = replace(EXPECTED, kinds=("base",))
+    assert not faults(tmp_path, "checksum", bases)
+    (path / "backup_manifest").write_text("{}", encoding="utf-8")
+    assert faults(tmp_path, "checksum", bases) == {path.name: "base-manifest"}
+    (path / "backup_manifest").unlink()
+    assert faults(tmp_path, "checksum", bases) == {path.name: "base-manifest"}
+
+
+def test_a_file_of_a_base_that_is_not_there_or_of_another_size(tmp_path: Path) -> None:
+    from drbackup.manifest import File
+
+    path = write_base(tmp_path, 3)
+    data = b"tar"
+    changed(path, files={"base.tar": File(3, hashlib.sha256(data).hexdigest())})
+    bases = replace(EXPECTED, kinds=("base",))
+    assert faults(tmp_path, "present", bases) == {path.name: "missing-file"}
+    (path / "base.tar").write_bytes(b"ta")
+    assert faults(tmp_path, "present", bases) == {path.name: "checksum"}
+    (path / "base.tar").write_bytes(b"tor")
+    assert faults(tmp_path, "present", bases) == {}
+    assert faults(tmp_path, "checksum", bases) == {path.name: "checksum"}
+    (path / "base.tar").write_bytes(data)
+    assert faults(tmp_path, "checksum", bases) == {}
+
+
+def test_encrypted_backups_are_looked_at_as_deep_as_without_the_key(tmp_path: Path) -> None:
+    path = write_dump(tmp_path, b"age-encryption.org/v1", encrypted=True)
+    (finding,) = look(tmp_path, "contents")
+    assert (finding.fault, finding.reached) == (None, "checksum")
+    assert "encrypted" in finding.sentence
+    path.write_bytes(b"age-encryption.org/v2")
+    assert faults(tmp_path) == {path.name: "checksum"}
+
+
+# The log: through what contents cannot tell of bases made by hand, so without pg_verifybackup -------------------------
+
+
+@pytest.fixture
+def rolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A base, and the log after it."""
+    monkeypatch.setattr("drbackup.verify_contents._base", lambda *_: None)
+    write_dump(tmp_path, GOOD)
+    write_base(tmp_path, 3)
+    for number in range(3, 7):
+        write_segment(tmp_path / "wal", number)
+    write_segment(tmp_path / "wal", 7, partial=True)
+    return tmp_path
+
+
+WITH_BASE = replace(EXPECTED, kinds=("dump", "base"))
+
+
+def test_the_log_leads_from_the_base_to_its_end(rolled: Path) -> None:
+    findings = {each.kind: each for each in look(rolled, "wal", WITH_BASE)}
+    assert all(finding.ok for finding in findings.values())
+    assert "000000010000000000000007.partial" in findings["base"].sentence
+    assert "4 complete" in findings["wal"].sentence
+
+
+def test_a_segment_that_is_missing(rolled: Path) -> None:
+    (rolled / "wal" / "000000010000000000000005").unlink()
+    (finding,) = [each for each in look(rolled, "wal", WITH_BASE) if not each.ok]
+    assert (finding.kind, finding.fault) == ("base", "wal-gap")
+    assert "000000010000000000000005 is not there" in finding.sentence
+    assert not faults(rolled, "contents", WITH_BASE)
+
+
+def test_a_segment_of_another_cluster_or_none(rolled: Path) -> None:
+    base = folder(rolled, "base") / name("base", LAST_NIGHT)
+    both = {base.name: "wal-segment", "wal": "wal-segment"}
+    write_segment(rolled / "wal", 5, system=1)
+    assert faults(rolled, "wal", WITH_BASE) == both
+    (rolled / "wal" / "000000010000000000000005").write_bytes(b"")
+    assert faults(rolled, "wal", WITH_BASE) == both
+
+
+def test_no_log_at_all(rolled: Path) -> None:
+    for path in (rolled / "wal").iterdir():
+        path.unlink()
+    base = folder(rolled, "base") / name("base", LAST_NIGHT)
+    assert faults(rolled, "wal", WITH_BASE) == {base.name: "wal-gap", "wal": "no-wal"}
+
+
+def test_a_log_that_ends_before_the_base(rolled: Path) -> None:
+    base = write_base(rolled, 9, LAST_NIGHT + timedelta(hours=1))
+    assert faults(rolled, "wal", WITH_BASE) == {base.name: "wal-gap"}
+
+
+def test_segments_have_a_size(rolled: Path) -> None:
+    path = rolled / "wal" / "000000010000000000000004"
+    path.write_bytes(path.read_bytes()[: SEGMENT // 2])
+    assert set(faults(rolled, "wal", WITH_BASE).values()) == {"wal-segment"}
+
+
+# The command ------------------------------------------------------------------------------------------------------
+
+
+def run(root: Path, *argv: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.arguments(parser)
+    return command.run(Settings(root=root), parser.parse_args(list(argv)))
+
+
+def test_exit_statuses_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_dump(tmp_path, GOOD, LAST_NIGHT)
+    assert run(tmp_path, "--depth", "checksum", "--json") == 1
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert (told["format"], told["depth"], told["total"]) == (
+        "dr-verify/1",
+        "checksum",
+        len(told["findings"]),
+    )
+    assert {each["fault"] for each in told["findings"] if not each["ok"]} >= {"no-base"}
+    assert all(line.startswith("drbackup: ") for line in err.splitlines())
+
+
+def test_people_are_told_which_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_dump(tmp_path, GOOD, LAST_NIGHT)
+    path.write_bytes(GOOD[:-1])
+    assert run(tmp_path, "--depth", "present") == 1
+    out = capsys.readouterr().out
+    assert f"✘ {path.name}" in out
+    assert "0/2 OK" in out
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(Cannot, match="no folder"):
+        run(tmp_path, "--dir", str(tmp_path / "none"))
+
+
+def test_limits_come_from_the_environment() -> None:
+    limits = Expected.from_environment(
+        "shop", NOW, {"DRBACKUP_MAX_AGE_HOURS": "2", "DRBACKUP_MIN_SHARE": "0.9"}
+    )
+    assert (limits.max_age, limits.min_share) == (timedelta(hours=2), 0.9)
+    with pytest.raises(Cannot, match="DRBACKUP_MIN_SHARE"):
+        Expected.from_environment("shop", NOW, {"DRBACKUP_MIN_SHARE": "half"})

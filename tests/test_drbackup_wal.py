@@ -1,0 +1,180 @@
+"""The way through the log: every gap is found, the newest segment is the last, timelines are followed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from drbackup.wal import (
+    DEFAULT_SEGMENT_SIZE,
+    Inventory,
+    NoWay,
+    Segment,
+    check_segment,
+    find_route,
+    format_lsn,
+    parse_lsn,
+    segment_name,
+    take_stock,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.backup_samples import SEGMENT, SYSTEM, write_history, write_segment
+
+
+def names(segments: Sequence[Segment]) -> list[str]:
+    return [segment.path.name for segment in segments]
+
+
+@given(st.integers(0, (1 << 64) - 1))
+def test_a_position_reads_as_it_is_written(lsn: int) -> None:
+    assert parse_lsn(format_lsn(lsn)) == lsn
+
+
+def test_names_are_postgresqls() -> None:
+    assert segment_name(1, 7) == "000000010000000000000007"
+    assert segment_name(0x1F, 0x1FF) == "0000001F00000001000000FF"
+    assert segment_name(1, 4096, SEGMENT) == "000000010000000100000000"
+
+
+def stock(numbers: set[int], partial: int | None = None) -> Inventory:
+    """A log of one timeline, without files."""
+    found = Inventory(SEGMENT)
+    for number in numbers:
+        found.complete[1, number] = Segment(1, number, Path(segment_name(1, number, SEGMENT)), False)
+    if partial is not None:
+        found.partial[1, partial] = Segment(
+            1, partial, Path(segment_name(1, partial, SEGMENT) + ".partial"), True
+        )
+    return found
+
+
+@given(numbers=st.sets(st.integers(0, 30)), partial=st.none() | st.integers(0, 32), start=st.integers(0, 30))
+def test_the_way_is_what_lies_without_a_gap_from_its_start(
+    numbers: set[int], partial: int | None, start: int
+) -> None:
+    there = numbers | ({partial} if partial is not None else set())
+    # A partial segment ends the way, unless it is there complete as well.
+    reach: list[int] = []
+    number = start
+    while number in numbers or (number == partial and number == max(there)):
+        reach.append(number)
+        number += 1
+    log = stock(numbers, partial)
+    if not reach:
+        with pytest.raises(NoWay) as error:
+            find_route(log, 1, start * SEGMENT + 40)
+        assert error.value.fault == "wal-gap"
+        return
+    route = find_route(log, 1, start * SEGMENT + 40)
+    assert [segment.number for segment in route.segments] == reach
+    assert (route.gap is None) == (reach[-1] == max(there))
+    if route.gap:
+        assert segment_name(1, number, SEGMENT) in route.gap
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(missing=st.integers(4, 8))
+def test_any_segment_that_is_taken_away_is_named(
+    tmp_path_factory: pytest.TempPathFactory, missing: int
+) -> None:
+    wal = tmp_path_factory.mktemp("wal")
+    for number in range(3, 9):
+        write_segment(wal, number)
+    write_segment(wal, 9, partial=True)
+    (wal / segment_name(1, missing, SEGMENT)).unlink()
+    route = find_route(take_stock([wal]), 1, 3 * SEGMENT)
+    assert route.gap is not None
+    assert segment_name(1, missing, SEGMENT) in route.gap
+    assert [segment.number for segment in route.segments] == list(range(3, missing))
+
+
+def test_the_partial_segment_is_the_newest(tmp_path: Path) -> None:
+    write_segment(tmp_path, 3)
+    write_segment(tmp_path, 4, partial=True)
+    (tmp_path / ".000000010000000000000005.part").touch()
+    route = find_route(take_stock([tmp_path]), 1, 3 * SEGMENT)
+    assert names(route.segments) == ["000000010000000000000003", "000000010000000000000004.partial"]
+    assert route.segments[-1].name == "000000010000000000000004"
+
+
+def test_a_complete_segment_goes_before_a_partial_one_and_the_vault_before_the_archive(
+    tmp_path: Path,
+) -> None:
+    vault, archive = tmp_path / "vault", tmp_path / "archive"
+    write_segment(vault, 3)
+    write_segment(vault, 4, partial=True)
+    write_segment(archive, 3)
+    write_segment(archive, 4)
+    route = find_route(take_stock([vault, archive]), 1, 3 * SEGMENT)
+    assert [segment.path.parent.name for segment in route.segments] == ["vault", "archive"]
+    assert not route.segments[-1].partial
+
+
+def test_a_promotion_is_followed_to_the_new_timeline(tmp_path: Path) -> None:
+    for number in (3, 4):
+        write_segment(tmp_path, number)
+    write_segment(tmp_path, 5, partial=True)
+    for number in (5, 6):
+        write_segment(tmp_path, number, timeline=2)
+    write_history(tmp_path, 2, [(1, 5 * SEGMENT + 100)])
+    route = find_route(take_stock([tmp_path]), 1, 3 * SEGMENT)
+    assert (route.timeline, route.gap) == (2, None)
+    assert [(segment.timeline, segment.number) for segment in route.segments] == [
+        (1, 3),
+        (1, 4),
+        (2, 5),
+        (2, 6),
+    ]
+
+
+def test_a_timeline_that_left_before_the_base_ended_is_not_followed(tmp_path: Path) -> None:
+    for number in (3, 4):
+        write_segment(tmp_path, number)
+    write_segment(tmp_path, 3, timeline=2)
+    write_history(tmp_path, 2, [(1, 3 * SEGMENT + 100)])
+    route = find_route(take_stock([tmp_path]), 1, 4 * SEGMENT)
+    assert (route.timeline, route.gap) == (1, None)
+
+
+def test_a_new_timeline_without_its_first_segment_is_a_gap(tmp_path: Path) -> None:
+    for number in (3, 4):
+        write_segment(tmp_path, number)
+    write_segment(tmp_path, 6, timeline=2)
+    write_history(tmp_path, 2, [(1, 5 * SEGMENT + 100)])
+    route = find_route(take_stock([tmp_path]), 1, 3 * SEGMENT)
+    assert route.gap is not None
+    assert segment_name(2, 5, SEGMENT) in route.gap
+
+
+def refused(path: Path, system: str = str(SYSTEM)) -> str:
+    log = take_stock([path.parent])
+    segment = next(iter([*log.complete.values(), *log.partial.values()]))
+    with pytest.raises(NoWay) as error:
+        check_segment(segment, log, system)
+    assert error.value.fault == "wal-segment"
+    return str(error.value)
+
+
+def test_a_segment_is_looked_at(tmp_path: Path) -> None:
+    path = write_segment(tmp_path, 3)
+    log = take_stock([tmp_path])
+    check_segment(log.complete[1, 3], log, str(SYSTEM))
+    assert "another database cluster" in refused(path, "1")
+    path.rename(tmp_path / segment_name(1, 4, SEGMENT))
+    assert "does not hold" in refused(path.with_name(segment_name(1, 4, SEGMENT)))
+
+
+def test_an_empty_segment_is_none(tmp_path: Path) -> None:
+    path = tmp_path / segment_name(1, 3)
+    path.touch()
+    assert f"instead of {DEFAULT_SEGMENT_SIZE}" in refused(path)
+
+
+def test_a_partial_segment_that_was_only_begun_is_fine(tmp_path: Path) -> None:
+    path = tmp_path / f"{segment_name(1, 3)}.partial"
+    path.write_bytes(bytes(DEFAULT_SEGMENT_SIZE))
+    log = take_stock([tmp_path])
+    check_segment(log.partial[1, 3], log, str(SYSTEM))
