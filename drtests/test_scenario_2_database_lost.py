@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pytest
+
 from chaos.corrupt_data import CorruptData
+from chaos.cut_connection import CutConnection
 from chaos.delete_rows import DeleteRows
 from chaos.exhaust_connections import ExhaustConnections
-from chaos.lock_table import LockTable
-
-from chaos.cut_connection import CutConnection
 from chaos.kill_process import KillProcess
+from chaos.lock_table import LockTable
 from fixtures.drill import Drill
-from recovery.scenario_2 import rewind
 
 
 @pytest.mark.monthly_drill(
@@ -98,5 +97,5 @@ def test_rows_deleted_by_mistake(drill: Drill, backed_up: None) -> None:
         mistake = DeleteRows(drill.stack, "postgres")
         drill.inject(mistake)
         drill.notice("a colleague")
-        drill.recover(rewind(drill.run.plan, mistake.moment))
+        drill.rewind(mistake.utc)
         drill.verify()

@@ -51,7 +51,8 @@ def restore(stack: Stack, to: str, say: Callable[[str], None]) -> str:
     stack.compose("up", "--detach", "--no-deps", "--no-build", "holder")
     fresh = _volume(stack.container("postgres"))
     say(f"fetching the backups, and laying {fresh} out")
-    command = f"drbackup fetch --into /var/tmp/fetched && drbackup pitr --dir /var/tmp/fetched --into /restore --to {to}"
+    source = "/var/tmp/fetched"
+    command = f"drbackup fetch --into {source} && drbackup pitr --dir {source} --into /restore --to {to}"
     said = stack.compose(
         "run", "--rm", "--no-deps", "--no-TTY", "--volume", f"{fresh}:/restore", "backup", "sh", "-c", command,
         timeout_s=LAY_OUT_TIMEOUT_S,
