@@ -87,7 +87,6 @@ def test_corruption(drill: Drill, backed_up: None) -> None:
     scenario="database-lost",
     title="Rows deleted by mistake",
     alerts=False,
-    gives_up_later=True,
 )
 def test_rows_deleted_by_mistake(drill: Drill, backed_up: None) -> None:
     """All sales, deleted by a statement without a condition and committed, come back by a restore to the moment

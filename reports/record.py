@@ -6,12 +6,14 @@ A figure that was not measured is null, never 0.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from measure.ledger import LedgerResult
 from measure.verdict import Verdict, worst
 
 
@@ -99,6 +101,11 @@ class LedgerRecord(_Model):
     recovery_point_t: float | None
     verdict: Verdict
     reasons: list[str]
+
+    @classmethod
+    def of(cls, result: LedgerResult) -> LedgerRecord:
+        """The record of a result."""
+        return cls(**{**asdict(result), "reasons": list(result.reasons)})
 
 
 class Comparison(_Model):

@@ -1,0 +1,92 @@
+"""Whether backups are made without anybody's hand: cron's own line, and a run that cron itself starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+
+from cronsim import CronSim
+
+from stack.stack import Stack
+from stack.wait import NotReached, wait_until
+
+SERVICE = "backup"
+TEST_FILE = "/etc/cron.d/drp-drill"
+
+
+def scheduled(crontab: str, command: str) -> list[str]:
+    """The schedules of the lines in a file of ``/etc/cron.d`` that run ``command``."""
+    fields = [line.split() for line in crontab.splitlines() if line.strip() and not line.startswith("#")]
+    return [" ".join(each[:5]) for each in fields if len(each) > 6 and each[6] == command]
+
+
+def next_run(schedule: str, now: datetime | None = None) -> datetime:
+    """When a schedule is due next, in UTC.
+
+    :raises cronsim.CronSimError: when it is none.
+    """
+    due: datetime = next(CronSim(schedule, now or datetime.now(UTC)))
+    return due
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run of cron has made."""
+
+    good: bool
+    evidence: str
+
+
+class ScheduledRun:
+    """A line of cron that runs ``command`` every minute, for as long as the ``with`` block lasts."""
+
+    def __init__(self, stack: Stack, command: str) -> None:
+        self._stack = stack
+        self._command = command
+        self._before: Set[str] = frozenset()
+
+    def __enter__(self) -> ScheduledRun:
+        self._before = self._dumps()
+        line = f"* * * * * root {self._command} >>/proc/1/fd/1 2>&1"
+        # Under another name first: cron reads a file as soon as it is there, whole or not.
+        script = f"echo '{line}' >/etc/.drp-drill && mv /etc/.drp-drill {TEST_FILE}"
+        self._exec("sh", "-c", script)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exec("rm", "-f", TEST_FILE)
+
+    def wait(self, timeout_s: float) -> Made:
+        """Wait until a new backup is there and whole, here and in the vault; a run takes its time."""
+        try:
+            new = wait_until(
+                lambda: sorted(self._dumps() - self._before),
+                timeout_s=timeout_s,
+                what="cron has made a backup",
+                every_s=0.5,
+            )
+        except NotReached as error:
+            return Made(False, str(error))
+        self._exec("rm", "-f", TEST_FILE)
+        verified = self._stack.exec(
+            SERVICE, ["drbackup", "verify", "--depth", "checksum", "--json"], timeout_s
+        )
+        lines = [line for line in verified.output.splitlines() if line.startswith("{")]
+        found = json.loads(lines[-1])["findings"] if lines else []
+        [mine] = [each for each in found if each["name"] == new[-1]] or [
+            {"ok": False, "sentence": "not verified"}
+        ]
+        return Made(bool(mine["ok"]), f"{new[-1]}: {mine['sentence'] or 'OK'}")
+
+    def _dumps(self) -> frozenset[str]:
+        """The dumps that are there with their manifests: one without is none."""
+        listed = self._stack.exec(SERVICE, ["ls", "/backups/postgresql"]).output.split()
+        return frozenset(name.removesuffix(".json") for name in listed if name.endswith(".sql.gz.json"))
+
+    def _exec(self, *argv: str) -> None:
+        self._stack.exec(SERVICE, argv)
