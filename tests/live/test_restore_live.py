@@ -53,7 +53,7 @@ def partial(stack: Stack) -> list[str]:
 
 def execute(stack: Stack, statement: str, *, database: str = "minimarket") -> list[Any]:
     with psycopg.connect(stack.dsn(), dbname=database, autocommit=True) as connection:
-        done = connection.execute(statement)  # type: ignore[call-overload]
+        done = connection.execute(statement)
         return list(done.fetchall()) if done.description else []
 
 
@@ -227,11 +227,11 @@ def recovered(stack: Stack, volume: str, question: str) -> list[Any]:
 
     def ask() -> list[Any] | None:
         container.reload()
-        port = container.ports["5432/tcp"][0]["HostPort"]
+        port = (container.ports["5432/tcp"] or [])[0]["HostPort"]
         with psycopg.connect(stack.dsn(), port=port, host="127.0.0.1") as connection:
             if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
                 return None
-            return list(connection.execute(question).fetchall())  # type: ignore[call-overload]
+            return list(connection.execute(question).fetchall())
 
     try:
         return wait_until(
