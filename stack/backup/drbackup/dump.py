@@ -7,7 +7,6 @@ status counts, and a dump that does not end as pg_dump ends one is none.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import select
 import subprocess
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -144,7 +143,6 @@ def _compress(source: IO[bytes] | None, target: IO[bytes]) -> _Written:
     """
     if source is None:
         raise ValueError("there is nothing to read from")
-    fcntl.fcntl(source, fcntl.F_SETPIPE_SZ, _CHUNK)
     compressor = isal_zlib.compressobj(level=_LEVEL, wbits=_GZIP)
     total, tail = 0, b""
     while True:

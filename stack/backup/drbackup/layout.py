@@ -27,7 +27,7 @@ from drbackup.manifest import KINDS, Kind, Manifest, ManifestError, read
 
 PARTIAL = ".partial."
 AGE = ".age"
-_FOLDERS: dict[Kind, str] = {"dump": "postgresql", "base": "base", "redis": "redis", "config": "config"}
+FOLDERS: dict[Kind, str] = {"dump": "postgresql", "base": "base", "redis": "redis", "config": "config"}
 _STAMP = "%Y%m%d_%H%M%S"
 _NAMES: dict[Kind, re.Pattern[str]] = {
     "dump": re.compile(r"[A-Za-z0-9_-]+_(?P<stamp>\d{8}_\d{6})\.sql\.gz(\.age)?"),
@@ -60,7 +60,7 @@ def manifest_path(path: Path) -> Path:
 
 def folder(root: Path, kind: Kind) -> Path:
     """The folder of the backups of a kind."""
-    return root / _FOLDERS[kind]
+    return root / FOLDERS[kind]
 
 
 def name(kind: Kind, when: datetime, database: str = "minimarket") -> str:

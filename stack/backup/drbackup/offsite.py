@@ -1,14 +1,19 @@
-"""Copies out of the site: what is new goes to the vault, is read back there, and only then has its name there."""
+"""Copies out of the site: what is new goes to the vault, is read back there, and only then has its name there.
+
+All new backups go in few calls: each call is a session of its own, whose handshake takes longer than a small file.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
 from drbackup import layout, report
-from drbackup.errors import Bad, Cannot
+from drbackup.errors import Bad
 from drbackup.layout import Backup
 from drbackup.lock import only_run
-from drbackup.manifest import KINDS, Manifest
+from drbackup.manifest import Kind, Manifest
+from drbackup.seal import sha256
 from drbackup.settings import Settings
 from drbackup.vault import Vault
 
@@ -36,63 +41,74 @@ def copy(settings: Settings, *, everything: bool = False) -> None:
     :raises Bad: when something that was copied, or lies there, is not what its manifest tells of.
     """
     vault = Vault.of(settings)
-    bad = []
-    for kind in KINDS:
-        folder = layout.folder(settings.root, kind).name
-        there = vault.sizes(folder)
-        for backup in layout.listing(settings.root, kind):
-            if not backup.manifest:
-                continue
-            is_new = backup.manifest_path.name not in there
-            problem = _send(vault, folder, backup) if is_new else _sizes_differ(there, backup.manifest)
-            if not problem and not is_new and everything:
-                problem = differs(vault, folder, backup.path.name, backup.manifest)
-            if problem:
-                bad.append(f"{folder}/{problem}")
-            elif is_new:
-                report.say(f"offsite {folder}/{backup.path.name}, read back")
+    there = vault.sizes()
+    finished = [backup for backup in layout.everything(settings.root) if backup.manifest]
+    new = [backup for backup in finished if _path(backup.kind, backup.manifest_path.name) not in there]
+    known = {_path(each.kind, each.path.name): files_of(each) for each in finished if each not in new}
+    bad = [differ for files in known.values() if (differ := _sizes_differ(files, there))]
+    if everything and known:
+        found = vault.sha256([path for files in known.values() for path in files if path in there])
+        bad += [differ for files in known.values() if (differ := digests_differ(files, found))]
+    if new:
+        bad += _send(settings, vault, new)
     if bad:
-        raise Bad(f"in the vault: {'; '.join(bad)}")
+        raise Bad(f"in the vault: {'; '.join(dict.fromkeys(bad))}")
+    report.say(f"offsite: {len(new)} new, {len(known)} there before")
 
 
-def expected(name: str, manifest: Manifest) -> dict[str, tuple[int, str]]:
-    """Size and SHA-256 of each of a backup's files, by its path in the folder of its kind."""
+def files_of(backup: Backup) -> dict[str, tuple[int, str]]:
+    """Size and SHA-256 of each of a backup's files by its manifest, by the path under the root; of none without one."""
+    manifest: Manifest | None = backup.manifest
+    if manifest is None:
+        return {}
+    path = _path(backup.kind, backup.path.name)
     if manifest.files is None:
-        return {name: (manifest.bytes, manifest.sha256)}
-    return {f"{name}/{file}": (each.bytes, each.sha256) for file, each in manifest.files.items()}
+        return {path: (manifest.bytes, manifest.sha256)}
+    return {f"{path}/{file}": (each.bytes, each.sha256) for file, each in manifest.files.items()}
 
 
-def differs(vault: Vault, folder: str, name: str, manifest: Manifest) -> str:
-    """In what the files under ``name`` in the vault are not what the manifest tells of; empty when in nothing."""
-    wanted = expected(name, manifest)
-    found = vault.sha256(folder, list(wanted))
-    for file, (_, digest) in wanted.items():
-        if file not in found:
-            return f"{file} is missing"
-        if found[file] != digest:
-            return f"{file} has other content than when it was made: its SHA-256 differs"
+def digests_differ(files: Mapping[str, tuple[int, str]], found: Mapping[str, str]) -> str:
+    """In what files are not those that a manifest tells of; empty when in nothing."""
+    for path, (_, digest) in files.items():
+        if path not in found:
+            return f"{path} is missing"
+        if found[path] != digest:
+            return f"{path} has other content than when it was made: its SHA-256 differs"
     return ""
 
 
-def _sizes_differ(there: dict[str, int], manifest: Manifest) -> str:
-    for file, (size, _) in expected(manifest.file, manifest).items():
-        if there.get(file) != size:
-            return f"{file} has {there[file]} bytes, not {size}" if file in there else f"{file} is missing"
+def _path(kind: Kind, file: str) -> str:
+    return f"{layout.FOLDERS[kind]}/{file}"
+
+
+def _sizes_differ(files: Mapping[str, tuple[int, str]], there: Mapping[str, int]) -> str:
+    for path, (size, _) in files.items():
+        if there.get(path) != size:
+            return f"{path} has {there[path]} bytes, not {size}" if path in there else f"{path} is missing"
     return ""
 
 
-def _send(vault: Vault, folder: str, backup: Backup) -> str:
-    """Copy one backup, then its manifest.
+def _send(settings: Settings, vault: Vault, new: list[Backup]) -> list[str]:
+    """Copy backups, and then their manifests, so that what is half there is no backup.
 
-    :returns: what is wrong with it; empty when nothing is. What is wrong does not get its name.
+    :returns: what is wrong with which; none of those gets its name.
     """
-    if backup.manifest is None:
-        raise Cannot(f"{backup.path} has no manifest: it is no backup")
-    hidden = vault.upload(backup.path, folder)
-    problem = differs(vault, folder, hidden, backup.manifest)
-    if problem:
-        return problem
-    vault.rename(folder, hidden, backup.path.name)
-    manifest = vault.upload(backup.manifest_path, folder)
-    vault.rename(folder, manifest, backup.manifest_path.name)
-    return ""
+    vault.discard()
+    manifests = {_path(each.kind, each.manifest_path.name): each.manifest_path for each in new}
+    files = {path: expected for each in new for path, expected in files_of(each).items()}
+    files |= {path: (0, sha256(manifest)) for path, manifest in manifests.items()}
+    vault.upload(settings.root, list(files))
+    found = vault.sha256(list(files), incoming=True)
+    bad = []
+    for each in list(new):
+        path = _path(each.kind, each.manifest_path.name)
+        differ = digests_differ({**files_of(each), path: files[path]}, found)
+        if differ:
+            bad.append(differ)
+            new.remove(each)
+    if new:
+        made = [_path(each.kind, each.path.name) for each in new]
+        vault.publish([*made, *(_path(each.kind, each.manifest_path.name) for each in new)])
+    if bad:
+        vault.discard()
+    return bad

@@ -1,6 +1,6 @@
 """What may go: older than the retention, and needed by nobody.
 
-The plan's ``find -mtime +30 -delete`` runs even when every newer backup is bad, and knows nothing of what a base is needed
+The plan's ``find -mtime +30 -delete`` runs even when every newer backup is bad, and knows nothing of what a base is
 for. Here the newest good backup of a kind stays, whatever its age; so does the base from which the oldest moment within
 the retention can be reached; and WAL goes only when it is older than every base that stays.
 """
@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,13 +20,13 @@ from drbackup import layout, report
 from drbackup.errors import Cannot
 from drbackup.layout import Backup
 from drbackup.lock import only_run
-from drbackup.manifest import KINDS, Kind, Manifest, ManifestError
-from drbackup.offsite import differs as differs_there
+from drbackup.manifest import KINDS, Kind, Manifest, ManifestError, read
+from drbackup.offsite import digests_differ, files_of
 from drbackup.seal import differs
 from drbackup.settings import Settings
 from drbackup.vault import Vault
 
-WAL_FOLDER = "wal"
+WAL_FOLDER = "wal/"
 _WAL = re.compile(r"[0-9A-F]{8}([0-9A-F]{16})(\.partial|\.[0-9A-F]{8}\.backup)?")
 _SEGMENT_BYTES = 16 << 20
 
@@ -132,57 +134,63 @@ def _remove(backup: Backup) -> None:
 
 def _there(settings: Settings, now: datetime, keep: timedelta, dry_run: bool) -> None:
     vault = Vault.of(settings)
-    for kind in KINDS:
-        folder = layout.folder(settings.root, kind).name
-
-        def is_good(backup: Backup, folder: str = folder) -> bool:
-            return backup.manifest is not None and not differs_there(
-                vault, folder, backup.path.name, backup.manifest
-            )
-
-        backups = _listed(vault, kind, folder)
-        gone = expired(backups, now, keep, is_good)
-        for backup in gone:
-            _say(dry_run, f"vault:{folder}/{backup.path.name}")
-            if not dry_run:
-                _remove_there(vault, folder, backup)
-        if kind == "base":
-            _wal_there(vault, _oldest(backups, gone, is_good) if gone else None, dry_run)
+    sizes = vault.sizes()
+    backups = {kind: list(_named(kind, sizes)) for kind in KINDS}
+    if all(backup.named >= now - keep for listed in backups.values() for backup in listed):
+        return  # as on most days: nothing is old enough, nothing has to be read
+    with tempfile.TemporaryDirectory(prefix="drbackup-vault.") as folder:
+        vault.manifests(Path(folder))
+        for kind in KINDS:
+            listed = [_with_manifest(Path(folder), backup) for backup in backups[kind]]
+            _thin_out_there(vault, sizes, listed, now, keep, dry_run)
 
 
-def _listed(vault: Vault, kind: Kind, folder: str) -> list[Backup]:
-    sizes = vault.sizes(folder)
-    names = {file.split("/")[0].removesuffix(".json") for file in sizes}
-    backups = []
+def _thin_out_there(
+    vault: Vault,
+    sizes: Mapping[str, int],
+    backups: list[Backup],
+    now: datetime,
+    keep: timedelta,
+    dry_run: bool,
+) -> None:
+    """One kind in the vault."""
+
+    def is_good(backup: Backup) -> bool:
+        files = files_of(backup)
+        there = [path for path in files if path in sizes]
+        return bool(files) and not digests_differ(files, vault.sha256(there) if there else {})
+
+    gone = expired(backups, now, keep, is_good)
+    for backup in gone:
+        path = f"{layout.FOLDERS[backup.kind]}/{backup.path.name}"
+        _say(dry_run, f"vault:{path}")
+        if not dry_run:
+            vault.remove([f"{path}.json"])
+            vault.remove([file for file in sizes if file == path or file.startswith(f"{path}/")])
+    oldest = _oldest(backups, gone, is_good) if gone and gone[0].kind == "base" else None
+    names = [path.removeprefix(WAL_FOLDER) for path in sizes if path.startswith(WAL_FOLDER)]
+    obsolete = obsolete_wal(names, oldest) if oldest else []
+    _say_wal(dry_run, f"vault:{WAL_FOLDER}", obsolete)
+    if obsolete and not dry_run:
+        vault.remove([f"{WAL_FOLDER}{name}" for name in obsolete])
+
+
+def _named(kind: Kind, sizes: Mapping[str, int]) -> Iterator[Backup]:
+    """What is called like a backup of a kind in the vault, with no manifest read yet."""
+    home = f"{layout.FOLDERS[kind]}/"
+    names = {path.split("/")[1].removesuffix(".json") for path in sizes if path.startswith(home)}
     for name in sorted(names):
         when = layout.named(kind, name)
-        if when is None:
-            continue
-        manifest, problem = None, f"{name} has no manifest"
-        if f"{name}.json" in sizes:
-            try:
-                manifest, problem = Manifest.from_json(vault.text(f"{folder}/{name}.json"), name), ""
-            except ManifestError as error:
-                problem = str(error)
-        backups.append(Backup(kind, Path(name), when, manifest, problem))
-    return backups
+        if when:
+            yield Backup(kind, Path(name), when, problem=f"{name} has no manifest")
 
 
-def _remove_there(vault: Vault, folder: str, backup: Backup) -> None:
-    name = backup.path.name
-    if backup.manifest:
-        vault.remove([f"{folder}/{name}.json"])
-    if backup.kind == "base":
-        vault.remove_folder(f"{folder}/{name}")
-    else:
-        vault.remove([f"{folder}/{name}"])
-
-
-def _wal_there(vault: Vault, oldest: Manifest | None, dry_run: bool) -> None:
-    names = obsolete_wal(vault.sizes(WAL_FOLDER), oldest) if oldest else []
-    _say_wal(dry_run, f"vault:{WAL_FOLDER}", names)
-    if names and not dry_run:
-        vault.remove([f"{WAL_FOLDER}/{name}" for name in names])
+def _with_manifest(fetched: Path, backup: Backup) -> Backup:
+    try:
+        manifest = read(layout.manifest_path(layout.folder(fetched, backup.kind) / backup.path.name))
+    except ManifestError as error:
+        return replace(backup, problem=str(error))
+    return replace(backup, manifest=manifest, problem="")
 
 
 def _say(dry_run: bool, what: str) -> None:

@@ -15,7 +15,7 @@ class Settings:
     """Every setting, checked.
 
     :param vault: where off-site copies go, ``sftp://user@host:port/path``; empty: nowhere.
-    :param ssh_key: private key for the vault; ``known_hosts`` lies beside it.
+    :param ssh_key: private key for the vault; the vault's own public key, ``host.pub``, lies beside it.
     :param age_recipient: public key that backups are encrypted for; empty: they are not.
     :param age_identity: file of the private key, for reading them again; None where only backups are made.
     :param scratch: where a base backup is unpacked to be checked: not the backups' own volume, which it would fill.

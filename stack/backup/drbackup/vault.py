@@ -17,6 +17,9 @@ from drbackup.settings import Settings
 _ANSWER_S = 60.0
 _COPY_S = 4 * 3600.0
 _REMOTE = "VAULT"
+_INCOMING = f"{PARTIAL}incoming"
+_NOT_HIDDEN = (f"--filter=- /{PARTIAL}*/**",)
+_LISTED = ("--files-from-raw", "-")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Vault:
 
     root: PurePosixPath
     environment: Mapping[str, str]
+    sftp: tuple[str, ...]
 
     @classmethod
     def of(cls, settings: Settings) -> Vault:
@@ -35,16 +39,13 @@ class Vault:
         address = urlsplit(settings.vault)
         if address.scheme != "sftp" or not address.hostname or not address.path.startswith("/"):
             raise Cannot("DRBACKUP_VAULT is not an address as sftp://user@host:port/path")
-        known_hosts = settings.ssh_key.with_name("known_hosts")
-        if not known_hosts.is_file():
-            raise Cannot(
-                f"there is no key to the vault in {settings.ssh_key.parent}: has the vault been started?"
-            )
+        port, user = address.port or 22, address.username or ""
+        known_hosts = _known_hosts(settings, address.hostname, port)
         options = {
             "TYPE": "sftp",
             "HOST": address.hostname,
-            "PORT": str(address.port or 22),
-            "USER": address.username or "",
+            "PORT": str(port),
+            "USER": user,
             "KEY_FILE": str(settings.ssh_key),
             "KNOWN_HOSTS_FILE": str(known_hosts),
             "SHELL_TYPE": "none",
@@ -52,57 +53,65 @@ class Vault:
         }
         environment = {f"RCLONE_CONFIG_{_REMOTE}_{name}": value for name, value in options.items()}
         own = {name: value for name, value in os.environ.items() if not name.startswith("RCLONE_")}
-        return cls(PurePosixPath(address.path), {**own, "RCLONE_CONFIG": "/dev/null", **environment})
-
-    def sizes(self, folder: str = "") -> dict[str, int]:
-        """Every file below ``folder``, by its path from there, with its size in bytes."""
-        if folder and f"{folder}/" not in self._rclone("lsf", self._at(""), "--dirs-only").splitlines():
-            return {}
-        listed = json.loads(
-            self._rclone("lsjson", "--recursive", "--files-only", "--no-modtime", self._at(folder))
+        sftp = ["sftp", "-q", "-b", "-", "-P", str(port), "-i", str(settings.ssh_key), "-F", "none"]
+        for option in (f"UserKnownHostsFile={known_hosts}", "StrictHostKeyChecking=yes", "ConnectTimeout=5"):
+            sftp += ["-o", option]
+        return cls(
+            PurePosixPath(address.path),
+            {**own, "RCLONE_CONFIG": "/dev/null", **environment},
+            (*sftp, f"{user}@{address.hostname}"),
         )
-        return {item["Path"]: item["Size"] for item in listed}
 
-    def text(self, path: str) -> str:
-        """What is in a small file."""
-        return self._rclone("cat", self._at(path))
+    def sizes(self) -> dict[str, int]:
+        """Every file, by its path, with its size in bytes; hidden ones are not told of."""
+        listed = self._rclone(
+            "lsjson", "--recursive", "--files-only", "--no-modtime", *_NOT_HIDDEN, self._at()
+        )
+        return {item["Path"]: item["Size"] for item in json.loads(listed)}
 
-    def sha256(self, folder: str, files: Sequence[str]) -> dict[str, str]:
+    def manifests(self, into: Path) -> None:
+        """Fetch every manifest, under its own path."""
+        self._rclone("copy", *_NOT_HIDDEN, "--include=*.json", self._at(), str(into), timeout_s=_COPY_S)
+
+    def sha256(self, paths: Sequence[str], *, incoming: bool = False) -> dict[str, str]:
         """SHA-256 of files as they lie there: each is read back, since no command is run in the vault."""
-        names = "".join(f"/{file}\n" for file in files)
-        argv = ("hashsum", "sha256", "--download", "--files-from-raw", "-", self._at(folder))
-        lines = self._rclone(*argv, timeout_s=_COPY_S, stdin=names).splitlines()
+        argv = ("hashsum", "sha256", "--download", *_LISTED, self._at(_INCOMING if incoming else ""))
+        lines = self._rclone(*argv, timeout_s=_COPY_S, listed=paths).splitlines()
         return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
-    def upload(self, source: Path, folder: str) -> str:
-        """Copy a file, or a folder, to a hidden name in ``folder``, where no restore looks.
+    def upload(self, root: Path, paths: Sequence[str]) -> None:
+        """Copy files to a hidden folder, where no restore looks; what a killed run has left there is replaced."""
+        argv = ("copy", "--ignore-times", *_LISTED, str(root), self._at(_INCOMING))
+        self._rclone(*argv, timeout_s=_COPY_S, listed=paths)
 
-        :returns: that name.
+    def publish(self, names: Sequence[str]) -> None:
+        """Give files and folders of that hidden folder their place, in this order; in one session of sftp.
+
+        rclone would take two sessions for each folder. A folder that a killed run has left in that place goes first.
         """
-        hidden = f"{PARTIAL}{source.name}"
-        command = "copy" if source.is_dir() else "copyto"
-        self._rclone(
-            command, "--ignore-times", str(source), self._at(f"{folder}/{hidden}"), timeout_s=_COPY_S
-        )
-        return hidden
+        lines = []
+        for name in names:
+            place, hidden = self.root / name, self.root / _INCOMING / name
+            lines += [
+                f'-mkdir "{place.parent}"',
+                f'-rm "{place}/*"',
+                f'-rmdir "{place}"',
+                f'rename "{hidden}" "{place}"',
+            ]
+        run(self.sftp, timeout_s=_ANSWER_S, stdin="\n".join(lines) + "\n")
 
-    def rename(self, folder: str, old: str, new: str) -> None:
-        """Give a file or folder its final name."""
-        self._rclone("moveto", self._at(f"{folder}/{old}"), self._at(f"{folder}/{new}"))
+    def discard(self) -> None:
+        """Remove what is in the hidden folder."""
+        self._rclone("delete", "--rmdirs", f"--include=/{_INCOMING}/**", self._at())
 
     def remove(self, paths: Sequence[str]) -> None:
         """Remove files."""
-        listed = "".join(f"/{path}\n" for path in paths)
-        self._rclone("delete", "--files-from-raw", "-", self._at(""), stdin=listed)
+        self._rclone("delete", *_LISTED, self._at(), listed=paths)
 
-    def remove_folder(self, path: str) -> None:
-        """Remove a folder with all that is in it."""
-        self._rclone("purge", self._at(path))
-
-    def _at(self, path: str) -> str:
+    def _at(self, path: str = "") -> str:
         return f"{_REMOTE.lower()}:{self.root / path}"
 
-    def _rclone(self, *argv: str, timeout_s: float = _ANSWER_S, stdin: str | None = None) -> str:
+    def _rclone(self, *argv: str, timeout_s: float = _ANSWER_S, listed: Sequence[str] = ()) -> str:
         bounds = (
             "--contimeout=5s",
             "--timeout=30s",
@@ -110,4 +119,19 @@ class Vault:
             "--low-level-retries=2",
             "--log-level=ERROR",
         )
-        return run(("rclone", *bounds, *argv), timeout_s=timeout_s, environment=self.environment, stdin=stdin)
+        names = "".join(f"/{path}\n" for path in listed)
+        return run(("rclone", *bounds, *argv), timeout_s=timeout_s, environment=self.environment, stdin=names)
+
+
+def _known_hosts(settings: Settings, host: str, port: int) -> Path:
+    """A file that says which key the vault must show, by whatever name or proxy it is reached."""
+    try:
+        key = settings.ssh_key.with_name("host.pub").read_text(encoding="ascii")
+    except FileNotFoundError:
+        raise Cannot(
+            f"there is no key to the vault in {settings.ssh_key.parent}: has it ever been started?"
+        ) from None
+    settings.state.mkdir(parents=True, exist_ok=True)
+    path = settings.state / "known_hosts"
+    path.write_text(f"{host if port == 22 else f'[{host}]:{port}'} {key}", encoding="ascii")
+    return path
