@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cli import chaos, ledger, plan, runbook, stack
+from cli import backup, chaos, ledger, plan, runbook, stack
 from plan.errors import UserError
 
 app = typer.Typer(
@@ -15,7 +15,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich takes longer to load than most commands take to run
-    help="Disaster recovery drills: read the plan, run a runbook, undo a fault, judge a ledger.\n\n"
+    help="Disaster recovery drills: read the plan, run a runbook, verify backups, undo a fault, judge a ledger.\n\n"
     "The drills themselves are run by pytest: make drill, or pytest -m monthly_drill.",
 )
 for group, commands in (
@@ -23,6 +23,7 @@ for group, commands in (
     ("stack", stack.app),
     ("chaos", chaos.app),
     ("runbook", runbook.app),
+    ("backup", backup.app),
     ("ledger", ledger.app),
 ):
     app.add_typer(commands, name=group)

@@ -12,7 +12,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -143,6 +143,7 @@ def restore_dump(dump: Path, manifest: Manifest, dsn: str, identity: Path | None
                 found = _feed(psql, file)
                 if found is not None:
                     check_dump(found, manifest)
+                    _end(psql)
             except BaseException:
                 # Before psql sees the end of its input, which is where it commits.
                 psql.kill()
@@ -164,6 +165,13 @@ def _feed(psql: subprocess.Popen[bytes], file: IO[bytes]) -> gz.DumpScan | None:
     except BrokenPipeError:
         return None
     return found
+
+
+def _end(psql: subprocess.Popen[bytes]) -> None:
+    """End psql's input, on which it commits; it may have failed over the last of it meanwhile."""
+    with suppress(BrokenPipeError):
+        if psql.stdin is not None:
+            psql.stdin.close()
 
 
 def _first_error(said: str) -> str:

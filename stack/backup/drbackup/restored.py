@@ -9,6 +9,7 @@ from drbackup.findings import Fault
 from drbackup.manifest import Manifest, Table
 from drbackup.restore import new_database, restore_dump
 from drbackup.scratch import Server, check_structure
+from drbackup.verify_contents import compare_tables
 
 
 def try_dump(dump: Path, manifest: Manifest, server: Server, identity: Path | None) -> dict[str, Table]:
@@ -31,18 +32,12 @@ def try_dump(dump: Path, manifest: Manifest, server: Server, identity: Path | No
 def compare(manifest: Manifest, found: dict[str, Table]) -> None:
     """Is what was restored what was dumped?
 
-    :raises Fault: ``missing-table``, ``extra-table``, ``rows`` or ``content``.
+    :raises Fault: as :func:`compare_tables`; ``content`` or ``extra-table``.
     """
+    compare_tables(manifest, {name: table.rows for name, table in found.items()})
     expected = manifest.tables or {}
-    if not expected:
-        raise Fault("missing-table", "its manifest names no table: it was made of an empty database")
     for name, table in sorted(expected.items()):
-        there = found.get(name)
-        if there is None:
-            raise Fault("missing-table", f"{name} was not restored")
-        if there.rows != table.rows:
-            raise Fault("rows", f"{name} has {there.rows} rows, and {table.rows} in the manifest")
-        if there.hash != table.hash:
+        if found[name].hash != table.hash:
             raise Fault("content", f"the {table.rows} rows of {name} are not those that were dumped")
     if extra := sorted(found.keys() - expected.keys()):
         raise Fault("extra-table", f"{extra[0]} was restored, and the manifest does not name it")

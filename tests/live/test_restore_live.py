@@ -1,0 +1,350 @@
+"""Restores, on a real server: what was dumped comes back, what is rotten is named, a moment is that moment."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from stack.stack import ExecResult, Stack
+from stack.wait import wait_until
+from tests.live.whole_stack import whole_stack
+
+pytestmark = pytest.mark.live
+
+FORGE = Path(__file__).with_name("forge_dump.py")
+WAL = "/backups/wal"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Database and backup container, with a dump, a WAL receiver that had begun before the base, and a base."""
+    with whole_stack(tmp_path_factory.mktemp("runs"), "restore", "backup") as up:
+        up.container("backup").exec_run(["mkdir", "-p", WAL])
+        up.container("backup").exec_run(
+            ["pg_receivewal", f"--directory={WAL}", "--synchronous", "--no-password"], detach=True
+        )
+        wait_until(lambda: partial(up), timeout_s=20, what="WAL is received")
+        for kind in ("dump", "base"):
+            made = drbackup(up, kind)
+            assert made.exit_code == 0, made.output
+        yield up
+
+
+def drbackup(stack: Stack, *arguments: str) -> ExecResult:
+    return stack.exec("backup", ["drbackup", *arguments], timeout_s=120)
+
+
+def told(stack: Stack, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """What a command says as JSON, without its progress."""
+    quiet = ["sh", "-c", '"$@" 2>/dev/null', "-", "drbackup", *arguments, "--json"]
+    done = stack.exec("backup", quiet, timeout_s=120)
+    return done.exit_code, json.loads(done.output)
+
+
+def partial(stack: Stack) -> list[str]:
+    return [name for name in stack.exec("backup", ["ls", WAL]).output.split() if name.endswith(".partial")]
+
+
+def execute(stack: Stack, statement: str, *, database: str = "minimarket") -> list[Any]:
+    with psycopg.connect(stack.dsn(), dbname=database, autocommit=True) as connection:
+        done = connection.execute(statement)
+        return list(done.fetchall()) if done.description else []
+
+
+# The dump ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_newest_dump_is_restored_and_is_what_was_dumped(stack: Stack) -> None:
+    code, found = told(stack, "restore-test")
+    assert (code, found["fault"]) == (0, None), found
+    assert found["tables"]["public.products"] == 5000
+    assert found["tables"]["public.sales"] == 100000
+    assert not left_over(stack)
+
+
+def left_over(stack: Stack) -> str:
+    """Scratch servers and their folders that are still there."""
+    folders = stack.exec("backup", ["sh", "-c", "ls -d /var/tmp/drbackup* 2>/dev/null"]).output
+    return folders + stack.exec("backup", ["pgrep", "-a", "postgres"]).output
+
+
+@pytest.fixture
+def forged(stack: Stack, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A newest dump that is rotten in one way, with a manifest that is right about its bytes; gone afterwards."""
+    script = FORGE.read_text(encoding="utf-8")
+    made = stack.exec("backup", ["python3", "-c", script, request.param], timeout_s=60)
+    assert made.exit_code == 0, made.output
+    name = made.output.strip()
+    yield name
+    stack.exec("backup", ["rm", f"/backups/postgresql/{name}", f"/backups/postgresql/{name}.json"])
+
+
+@pytest.mark.parametrize(
+    ("forged", "fault"),
+    [
+        ("deleted-row", "rows"),
+        ("changed-value", "content"),
+        ("missing-table", "missing-table"),
+        ("wrong-database", "wrong-database"),
+        ("truncated", "incomplete"),
+        ("empty", "incomplete"),
+        ("failing-statement", "restore"),
+        ("old", "stale"),
+    ],
+    indirect=["forged"],
+)
+def test_a_rotten_dump_is_named_by_the_restore_test(stack: Stack, forged: str, fault: str) -> None:
+    code, found = told(stack, "restore-test")
+    assert (code, found["dump"], found["fault"]) == (1, forged if fault != "stale" else None, fault), found
+    assert not left_over(stack)
+
+
+@pytest.mark.parametrize(
+    ("forged", "fault", "depth"),
+    [
+        ("deleted-row", "rows", "contents"),
+        ("changed-value", "content", "restore"),
+        ("missing-table", "missing-table", "contents"),
+        ("wrong-database", "wrong-database", "contents"),
+        ("truncated", "incomplete", "checksum"),
+        ("empty", "incomplete", "checksum"),
+    ],
+    indirect=["forged"],
+)
+def test_a_rotten_dump_is_named_by_verification_at_its_depth(
+    stack: Stack, forged: str, fault: str, depth: str
+) -> None:
+    code, found = told(stack, "verify", "--depth", depth)
+    assert code == 1
+    # An empty or cut dump is smaller than the last, which is noticed before anything is read.
+    by_size = {"shrunk"} if fault == "incomplete" else set()
+    bad = {each["name"]: each["fault"] for each in found["findings"] if not each["ok"]}
+    assert set(bad) == {forged}, found
+    assert bad[forged] in {fault} | by_size
+
+
+def test_everything_is_ok_at_the_deepest(stack: Stack) -> None:
+    code, found = told(stack, "verify", "--depth", "restore")
+    assert (code, found["ok"]) == (0, found["total"]), found
+    base = next(each for each in found["findings"] if each["kind"] == "base")
+    assert base["sentence"].endswith(".partial")
+    assert not left_over(stack)
+
+
+def test_a_restore_that_was_killed_leaves_nothing_for_the_next(stack: Stack) -> None:
+    killed = stack.exec(
+        "backup",
+        [
+            "sh",
+            "-c",
+            "drbackup restore-test 2>/dev/null & pid=$!;"
+            " timeout 30 sh -c 'until pgrep -x postgres >/dev/null; do sleep 0.05; done';"
+            " kill -9 $pid; wait $pid; timeout 10 sh -c 'while pgrep -x postgres >/dev/null; do sleep 0.05; done'"
+            " && ls -d /var/tmp/drbackup-scratch-*",
+        ],
+        timeout_s=60,
+    )
+    assert killed.exit_code == 0, "the server dies with its parent, and leaves a folder: " + killed.output
+    code, _ = told(stack, "restore-test")
+    assert code == 0
+    assert not left_over(stack)
+
+
+def dump_path(stack: Stack) -> str:
+    return stack.exec("backup", ["sh", "-c", "ls /backups/postgresql/*.sql.gz | tail -n 1"]).output.strip()
+
+
+def test_a_dump_is_restored_into_a_new_database_and_never_over_data(stack: Stack) -> None:
+    restore = ("restore", "--dump", dump_path(stack), "--into", "restored")
+    try:
+        done = drbackup(stack, *restore)
+        assert done.exit_code == 0, done.output
+        assert execute(stack, "SELECT count(*) FROM sales", database="restored") == [(100000,)]
+        again = drbackup(stack, *restore)
+        assert again.exit_code == 2
+        assert "nothing is restored over data" in again.output
+    finally:
+        execute(stack, "DROP DATABASE IF EXISTS restored")
+
+
+@pytest.mark.parametrize("forged", ["truncated", "failing-statement"], indirect=True)
+def test_a_bad_dump_changes_nothing(stack: Stack, forged: str) -> None:
+    done = drbackup(stack, "restore", "--dump", f"/backups/postgresql/{forged}", "--into", "restored")
+    assert done.exit_code == 1
+    assert "nothing was restored" in done.output
+    assert execute(stack, "SELECT FROM pg_database WHERE datname = 'restored'") == []
+
+
+# The moment -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def volume(stack: Stack) -> Iterator[str]:
+    made = stack.docker.volumes.create(
+        f"dr-{stack.drill_id}-pitr-{secrets.token_hex(2)}", labels=stack.labels
+    )
+    yield str(made.name)
+    made.remove(force=True)
+
+
+def pitr(stack: Stack, volume: str, *arguments: str, before: str = "true") -> ExecResult:
+    """Lay a data directory out in a volume, in a container beside the backup container, with its volumes.
+
+    :param before: what a shell does there first.
+    """
+    backup = stack.container("backup")
+    container = stack.docker.containers.run(
+        backup.attrs["Config"]["Image"],
+        ["-c", f'{before} && exec drbackup pitr --into /data "$@"', "-", *arguments],
+        entrypoint="sh",
+        labels=stack.labels,
+        volumes_from=[str(backup.id)],
+        volumes={volume: {"bind": "/data", "mode": "rw"}},
+        detach=True,
+    )
+    try:
+        status = container.wait(timeout=120)["StatusCode"]
+        return ExecResult(status, container.logs().decode())
+    finally:
+        container.remove(force=True)
+
+
+def recovered(stack: Stack, volume: str, question: str) -> list[Any]:
+    """Start a server on the volume as a new site would, wait until it has recovered, and ask it."""
+    container = stack.docker.containers.run(
+        stack.container("postgres").attrs["Config"]["Image"],
+        labels=stack.labels,
+        volumes={volume: {"bind": "/var/lib/postgresql/data", "mode": "rw"}},
+        ports={"5432/tcp": ("127.0.0.1", 0)},
+        detach=True,
+    )
+
+    def ask() -> list[Any] | None:
+        container.reload()
+        port = (container.ports["5432/tcp"] or [])[0]["HostPort"]
+        with psycopg.connect(stack.dsn(), port=port, host="127.0.0.1") as connection:
+            if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
+                return None
+            return list(connection.execute(question).fetchall())
+
+    try:
+        return wait_until(
+            ask,
+            timeout_s=60,
+            what="the server has recovered",
+            why_not=lambda: container.logs(tail=20).decode(),
+        )
+    finally:
+        container.remove(force=True, v=True)
+
+
+NOTES = "SELECT id FROM notes ORDER BY id"
+
+
+@pytest.fixture(scope="module")
+def moments(stack: Stack) -> list[str]:
+    """Rows 1 to 3 of a table; before each one but the first, a moment."""
+    execute(
+        stack,
+        "CREATE TABLE IF NOT EXISTS notes (id integer PRIMARY KEY, at timestamptz DEFAULT clock_timestamp())",
+    )
+    between = []
+    for n in (1, 2, 3):
+        if n > 1:
+            ((moment,),) = execute(stack, "SELECT clock_timestamp()")
+            between.append(moment.isoformat())
+        execute(stack, f"INSERT INTO notes VALUES ({n})")
+        if n == 1:
+            execute(stack, "SELECT pg_switch_wal()")
+    ((flushed,),) = execute(stack, "SELECT pg_current_wal_flush_lsn()")
+    wait_until(
+        lambda: execute(stack, f"SELECT FROM pg_stat_replication WHERE flush_lsn >= '{flushed}'"),
+        timeout_s=20,
+        what="all WAL has been received",
+    )
+    return between
+
+
+def test_recovery_stops_between_two_writes(stack: Stack, moments: list[str], volume: str) -> None:
+    done = pitr(stack, volume, "--to", moments[0], "--json")
+    assert done.exit_code == 0, done.output
+    assert recovered(stack, volume, NOTES) == [(1,)]
+
+
+def test_recovery_to_the_latest_moment_has_what_is_only_in_the_partial_segment(
+    stack: Stack, moments: list[str], volume: str
+) -> None:
+    done = pitr(stack, volume, "--to", "latest")
+    assert done.exit_code == 0, done.output
+    assert ".partial" in done.output
+    assert recovered(stack, volume, NOTES) == [(1,), (2,), (3,)]
+
+
+def test_without_the_partial_segment_the_newest_writes_are_lost(
+    stack: Stack, moments: list[str], volume: str
+) -> None:
+    """What the one before is worth: the same, from a log without that file."""
+    copy = "cp -r /backups /copy && rm /copy/wal/*.partial && export DRBACKUP_ROOT=/copy DRBACKUP_WAL_ARCHIVE=/none"
+    done = pitr(stack, volume, before=copy)
+    assert done.exit_code == 0, done.output
+    assert recovered(stack, volume, NOTES) == [(1,)]
+
+
+def test_a_moment_after_the_last_write_is_the_latest(stack: Stack, moments: list[str], volume: str) -> None:
+    done = pitr(stack, volume, "--to", "2099-01-01T00:00:00Z")
+    assert done.exit_code == 0, done.output
+    assert "recovering to its end" in done.output
+    assert recovered(stack, volume, NOTES) == [(1,), (2,), (3,)]
+
+
+def test_a_segment_that_is_missing_is_named_before_any_server_starts(
+    stack: Stack, moments: list[str], volume: str
+) -> None:
+    gap = (
+        "cp -r /backups /copy && export DRBACKUP_ROOT=/copy DRBACKUP_WAL_ARCHIVE=/none"
+        " && rm $(ls /copy/wal/* | grep -v partial | tail -n 1)"
+    )
+    done = pitr(stack, volume, before=gap)
+    assert done.exit_code == 1
+    assert "wal-gap" in done.output
+    empty = pitr(stack, volume, "--to", "2000-01-01T00:00:00Z", before=gap)
+    assert empty.exit_code == 1
+    assert "no-base" in empty.output
+
+
+def test_a_directory_with_something_in_it_is_refused_and_a_killed_restore_done_again(
+    stack: Stack, moments: list[str], volume: str
+) -> None:
+    refused = pitr(stack, volume, before="touch /data/precious")
+    assert refused.exit_code == 2
+    assert "nothing is restored over data" in refused.output
+    killed = "rm /data/precious && mkdir -p /data/.drbackup-pitr/base /data/base && touch /data/base/1"
+    done = pitr(stack, volume, before=killed)
+    assert done.exit_code == 0, done.output
+    assert recovered(stack, volume, NOTES) == [(1,), (2,), (3,)]
+
+
+def test_a_damaged_base_is_passed_over_for_the_one_before(
+    stack: Stack, moments: list[str], volume: str
+) -> None:
+    damage = (
+        "cp -r /backups /copy && export DRBACKUP_ROOT=/copy"
+        " && PGHOST=postgres drbackup base && newest=$(ls -d /copy/base/*/ | tail -n 1)"
+        " && printf x | dd of=$newest/base.tar bs=1 seek=1000000 conv=notrunc 2>/dev/null"
+    )
+    done = pitr(stack, volume, before=damage.replace("PGHOST=postgres", f"PGHOST={address(stack)}"))
+    assert done.exit_code == 0, done.output
+    assert "cannot be used" in done.output
+    assert recovered(stack, volume, NOTES) == [(1,), (2,), (3,)]
+
+
+def address(stack: Stack) -> str:
+    """Where the database is, for a container that is in no network of the stack's."""
+    networks = stack.container("postgres").attrs["NetworkSettings"]["Networks"]
+    return str(next(iter(networks.values()))["IPAddress"])
