@@ -101,6 +101,8 @@ class Runbook:
 
     :param section: of the DRP, as ``"Scenario 1: Dashboard Service Down"``.
     :param validation_timeout_s: for how long the validation may take to hold under one rung.
+    :param validates: the scenario whose boxes say whether it has recovered, where that is not its own name.
+    :param elsewhere: it is carried out in the other site: this one is lost.
     """
 
     name: str
@@ -109,6 +111,8 @@ class Runbook:
     ladder: tuple[Rung, ...]
     monitor: Rung
     validation_timeout_s: float
+    validates: str = ""
+    elsewhere: bool = False
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

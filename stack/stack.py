@@ -26,6 +26,8 @@ DRILL_LABEL = "dr.drill"
 RUN_DIR_LABEL = "dr.run_dir"
 SITE_LABEL = "dr.site"
 WORLD = "world"
+WORLD_SERVICES = ("dns", "receiver")
+"""What belongs to neither site: the name that clients know, and the pager."""
 _SITE_VARIABLES = {
     # Off-site copies go by the proxy between the sites. What is in neither site is started with the first.
     "a": {"DRILL_VAULT": "sftp://drill@toxiproxy:20022/vault", "COMPOSE_PROFILES": WORLD},
@@ -252,6 +254,11 @@ class Stack:
         if not published:
             raise LookupError(f"{service} publishes no port {port}/{protocol} just now")
         return str(published[0]["HostIp"]), int(published[0]["HostPort"])
+
+    @property
+    def name(self) -> str:
+        """The name by which clients know the dashboard, wherever it is served."""
+        return os.environ.get("DRILL_DNS_NAME", "dashboard.drill.test")
 
     def url(self, service: str, port: int) -> str:
         """The HTTP base address of a published port; see :meth:`address`."""
