@@ -8,7 +8,7 @@
 
 PostgreSQL goes on for as long as its WAL segments and its tables' last pages have room, then refuses writes
 (53100). Without room for a checkpoint it panics, recovers, and goes round; its container may restart for it,
-so another one that mounts the volume is asked to remove the file first (measured, 17.6).
+so another one that mounts the volume is asked to remove the file first (measured, 17.12).
 """
 
 from __future__ import annotations
