@@ -319,9 +319,17 @@ class TestCorruptData:
         self, stack: Stack, injector: Injector, control: bool
     ) -> None:
         fault = CorruptData(stack, control=control)
+        with connect(stack) as client:
+            # The first pages are in the WAL now, as they were: replaying it would make them good.
+            client.execute("CHECKPOINT")
+            client.execute("UPDATE sales SET quantity = quantity WHERE ctid < '(2,1)'")
         with writing(stack) as committed:
             effective = injector.inject(fault, 15)
             assert [at for at in committed if at > effective] == []
+            first = stack.exec(
+                "holder", ["head", "-c", "2", f"/hold/postgres/{fault.table_file}"], user="root"
+            )
+            assert first.output == "\N{REPLACEMENT CHARACTER}" * 2, "the damage is still there"
             stack.container("postgres").restart()
             with pytest.raises(NotReached):
                 fault.wait_healed(2)
