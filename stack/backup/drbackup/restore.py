@@ -97,12 +97,12 @@ def _make_or_find_empty(server: str, name: str, dsn: str) -> bool:
     """Whether the database had to be made."""
     try:
         with _maintenance(server) as connection:
-            if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
                 connection.execute(create)
                 return True
         with connect(dsn) as connection:
-            if connection.execute("SELECT FROM pg_stat_user_tables LIMIT 1").fetchone():
+            if connection.execute("SELECT 1 FROM pg_stat_user_tables LIMIT 1").fetchone():
                 raise Cannot(f"the database {name} holds tables: nothing is restored over data")
     except psycopg.Error as error:
         raise Cannot(f"the server does not do it: {error}") from error
