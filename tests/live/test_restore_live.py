@@ -175,7 +175,7 @@ def test_a_bad_dump_changes_nothing(stack: Stack, forged: str) -> None:
     done = drbackup(stack, "restore", "--dump", f"/backups/postgresql/{forged}", "--into", "restored")
     assert done.exit_code == 1
     assert "nothing was restored" in done.output
-    assert execute(stack, "SELECT FROM pg_database WHERE datname = 'restored'") == []
+    assert execute(stack, "SELECT 1 FROM pg_database WHERE datname = 'restored'") == []
 
 
 # The moment -------------------------------------------------------------------------------------------------------
@@ -261,7 +261,7 @@ def moments(stack: Stack) -> list[str]:
             execute(stack, "SELECT pg_switch_wal()")
     ((flushed,),) = execute(stack, "SELECT pg_current_wal_flush_lsn()")
     wait_until(
-        lambda: execute(stack, f"SELECT FROM pg_stat_replication WHERE flush_lsn >= '{flushed}'"),
+        lambda: execute(stack, f"SELECT 1 FROM pg_stat_replication WHERE flush_lsn >= '{flushed}'"),
         timeout_s=20,
         what="all WAL has been received",
     )
