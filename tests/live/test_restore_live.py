@@ -325,23 +325,3 @@ def test_a_directory_with_something_in_it_is_refused_and_a_killed_restore_done_a
     done = pitr(stack, volume, before=killed)
     assert done.exit_code == 0, done.output
     assert recovered(stack, volume, NOTES) == [(1,), (2,), (3,)]
-
-
-def test_a_damaged_base_is_passed_over_for_the_one_before(
-    stack: Stack, moments: list[str], volume: str
-) -> None:
-    damage = (
-        "cp -r /backups /copy && export DRBACKUP_ROOT=/copy"
-        " && PGHOST=postgres drbackup base && newest=$(ls -d /copy/base/*/ | tail -n 1)"
-        " && printf x | dd of=$newest/base.tar bs=1 seek=1000000 conv=notrunc 2>/dev/null"
-    )
-    done = pitr(stack, volume, before=damage.replace("PGHOST=postgres", f"PGHOST={address(stack)}"))
-    assert done.exit_code == 0, done.output
-    assert "cannot be used" in done.output
-    assert recovered(stack, volume, NOTES) == [(1,), (2,), (3,)]
-
-
-def address(stack: Stack) -> str:
-    """Where the database is, for a container that is in no network of the stack's."""
-    networks = stack.container("postgres").attrs["NetworkSettings"]["Networks"]
-    return str(next(iter(networks.values()))["IPAddress"])
