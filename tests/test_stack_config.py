@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from drbackup import layout
+from drbackup.settings import Settings
 
 from plan.load import load_plan
 from plan.model import Plan
@@ -22,6 +25,8 @@ LABELS = {
     "dr.run_dir": "${DRILL_RUN_DIR:-none}",
     "dr.site": "${DRILL_SITE:-a}",
 }
+# What lies between the sites, and is not lost with one of them.
+BETWEEN = {"dns", "receiver", "vault-keys", "wan"}
 PUBLISHED = {
     "edge": {"80"},
     "dns": {"53/udp", "53/tcp"},
@@ -54,6 +59,10 @@ def default_of(reference: str) -> str:
     return default_of(found[1]) if found else reference
 
 
+def labels(name: str) -> dict[str, str]:
+    return {**LABELS, "dr.site": "world"} if name in BETWEEN else LABELS
+
+
 def size(text: str) -> int:
     value = default_of(text)
     return int(value[:-1]) * UNITS[value[-1]]
@@ -68,13 +77,13 @@ def volume_size(name: str) -> int:
 
 def test_the_services_are_those_of_the_design() -> None:
     exporters = {"blackbox-exporter", "postgres-exporter", "redis-exporter"}
-    others = {"dashboard", "backup", "holder"}
+    others = {"dashboard", "backup", "holder", "vault"}
     assert set(SERVICES) == {*PUBLISHED, *exporters, *others}
 
 
 def test_every_service_is_labelled_checked_limited_and_restarted(service: str) -> None:
     spec = SERVICES[service]
-    assert spec["labels"] == LABELS
+    assert spec["labels"] == labels(service)
     assert spec["restart"] == "unless-stopped"
     assert {"test", "interval", "timeout", "start_period", "start_interval"} <= set(spec["healthcheck"])
     assert size(spec["mem_limit"]) > 0
@@ -85,13 +94,15 @@ def test_every_service_is_labelled_checked_limited_and_restarted(service: str) -
 def test_volumes_and_networks_are_labelled_and_volumes_have_a_size() -> None:
     for kind in ("volumes", "networks"):
         for name, spec in COMPOSE[kind].items():
-            assert spec["labels"] == LABELS, f"{kind} {name}"
+            assert spec["labels"] == labels(name), f"{kind} {name}"
     for name in COMPOSE["volumes"]:
         assert volume_size(name) > 0
 
 
 def test_a_volume_is_full_before_its_user_is_out_of_memory(service: str) -> None:
-    mounted = [str(volume).split(":")[0] for volume in SERVICES[service].get("volumes", [])]
+    mounted = [
+        str(volume).split(":")[0] for volume in SERVICES[service].get("volumes", []) if volume[-3:] != ":ro"
+    ]
     volumes = [name for name in mounted if name in COMPOSE["volumes"]]
     if service == "holder":  # mounts them all, and writes nothing
         assert set(volumes) == set(COMPOSE["volumes"])
@@ -114,12 +125,28 @@ def test_every_image_is_a_variable_and_ours_can_be_built(service: str) -> None:
     spec = SERVICES[service]
     assert spec["image"].startswith(f"${{DRILL_{service.upper().replace('-', '_')}_IMAGE:-")
     assert spec["pull_policy"] == "missing"
-    if service == "holder":
-        return
     assert default_of(spec["image"]) == f"dr-drill/{service}:latest"
     if service != "toxiproxy":  # from nothing: a static binary
         assert default_of(spec["build"]["args"]["BASE_IMAGE"]) == "dr-drill/base:trixie"
         assert (ROOT / spec["build"]["context"] / "Dockerfile").is_file()
+
+
+def test_only_the_second_site_in_standby_is_left_out_of_a_site() -> None:
+    assert {name for name, spec in SERVICES.items() if "profiles" in spec} == {"vault"}
+    assert SERVICES["vault"]["profiles"] == ["standby"]
+
+
+def test_the_sites_meet_where_the_proxy_stands_and_nowhere_else() -> None:
+    """A database on that network would be "postgres" to the other site's proxy too."""
+    on_wan = {name for name, spec in SERVICES.items() if "wan" in spec.get("networks", [])}
+    assert on_wan == {"toxiproxy", "vault", "dns", "receiver"}
+    for name in on_wan:
+        assert "default" in SERVICES[name]["networks"]
+
+
+def test_what_the_sites_share_has_the_same_name_in_both() -> None:
+    for kind, name in (("networks", "wan"), ("volumes", "vault-keys")):
+        assert COMPOSE[kind][name]["name"].startswith("dr-${DRILL_ID:-none}-")
 
 
 def test_only_configuration_of_this_repository_is_mounted_and_never_to_be_written(service: str) -> None:
@@ -127,7 +154,7 @@ def test_only_configuration_of_this_repository_is_mounted_and_never_to_be_writte
         source, _, target = str(volume).partition(":")
         if source in COMPOSE["volumes"]:
             continue
-        assert source.startswith("./stack/")
+        assert source.startswith(("./stack/", "./.ci", "./docker-compose.test.yml", "./drp.toml"))
         assert target.endswith(":ro")
         assert (ROOT / source).exists(), source
 
@@ -151,7 +178,13 @@ def test_the_dashboard_reaches_its_stores_through_the_proxy_alone() -> None:
     assert {name: proxy["upstream"] for name, proxy in proxies.items()} == {
         "postgres": "postgres:5432",
         "redis": "redis:6379",
+        # Between the sites: the WAL out, the backups out.
+        "wan-postgres": "postgres:5432",
+        "wan-vault": "vault:22",
     }
+    assert SERVICES["vault"]["environment"]["VAULT_WAL_SOURCE"].startswith(
+        f"${{DRILL_WAL_SOURCE:-host=proxy-a port={proxies['wan-postgres']['listen'].removeprefix('0.0.0.0:')} "
+    )
     port = {name: proxy["listen"].removeprefix("0.0.0.0:") for name, proxy in proxies.items()}
     assert f"host=toxiproxy port={port['postgres']} " in environment["DASHBOARD_DATABASE_URL"]
     assert environment["DASHBOARD_REDIS_URL"] == f"redis://toxiproxy:{port['redis']}/0"
@@ -172,11 +205,33 @@ def test_the_backup_runs_as_the_plan_says(plan: Plan) -> None:
         for line in (STACK / "backup/crontab").read_text("utf-8").splitlines()
         if line and not line.startswith("#")
     ]
-    assert len(jobs) == 1
+    nightly, weekly = jobs
     backup = plan.backup.database
-    assert jobs[0].startswith(f"{backup.schedule} root {backup.command} ")
-    script = (STACK / "backup" / Path(backup.command).name).read_text("utf-8")
-    assert f"directory={str(backup.location).rstrip('/')}\n" in script
+    assert nightly.startswith(f"{backup.schedule} root {backup.command} ")
+    assert (STACK / "backup" / Path(backup.command).name).is_file()
+    assert (Settings().retention_days, backup.retention) == (30, timedelta(days=30))
+    assert layout.folder(Settings().root, "dump") == Path(backup.location)
+    minute, hour, day, month, weekday, _, command = weekly.split()[:7]
+    assert (day, month) == ("*", "*"), "a day of the month beside a day of the week would mean either"
+    assert weekday.isdecimal()
+    assert minute.isdecimal()
+    assert hour.isdecimal()
+    assert command == "/usr/local/bin/drbackup"
+
+
+def test_the_configuration_that_the_plan_names_is_backed_up(plan: Plan) -> None:
+    """Where the plan's own paths are here."""
+    here = {
+        "inventario-retail/monitoring/": "./stack/monitoring",
+        ".github/workflows/": "./.ci",
+        "inventario-retail/nginx/": "./stack/edge",
+    }
+    assert set(plan.backup.code.config_paths) == set(here)
+    mounted = {
+        str(volume).split(":")[0]: str(volume).split(":")[1] for volume in SERVICES["backup"]["volumes"]
+    }
+    for path in here.values():
+        assert mounted[path].startswith(f"{Settings().config}/")
 
 
 def test_the_edge_asks_again_where_the_dashboard_is_and_repeats_nothing() -> None:
