@@ -120,7 +120,10 @@ def restore_dump(dump: Path, manifest: Manifest, dsn: str, identity: Path | None
 
     :param dsn: of an empty database.
     :raises Fault: ``restore`` with psql's first error, or as :func:`check_dump`; nothing was changed then.
+    :raises Cannot: when it is encrypted, and there is no key.
     """
+    if manifest.encrypted and identity is None:
+        raise Cannot(f"{dump.name} is encrypted, and DRBACKUP_AGE_IDENTITY_FILE names no key")
     session = {"maintenance_work_mem", "max_parallel_maintenance_workers"}
     options = " ".join(f"-c {name}={value}" for name, value in memory().items() if name in session)
     command = [
