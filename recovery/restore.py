@@ -54,7 +54,9 @@ def restore(stack: Stack, to: str, say: Callable[[str], None]) -> str:
     fresh = _volume(stack.container("postgres"))
     say(f"fetching the backups, and laying {fresh} out")
     source = "/var/tmp/fetched"
-    command = f"drbackup fetch --into {source} 2>&1 && drbackup pitr --dir {source} --into /restore --to {to} 2>&1"
+    command = (
+        f"drbackup fetch --into {source} 2>&1 && drbackup pitr --dir {source} --into /restore --to {to} 2>&1"
+    )
     said = stack.compose(
         "run", "--rm", "--no-deps", "--no-TTY", "--volume", f"{fresh}:/restore", "backup", "sh", "-c", command,
         timeout_s=LAY_OUT_TIMEOUT_S,
