@@ -6,10 +6,11 @@ import time
 
 import pytest
 
-from fixtures.procedure import Procedure, answer_of
+from fixtures.procedure import Procedure
 from fixtures.watch import SEEDED_PRODUCTS
 from measure import baseline, survivors
 from measure.ledger import check
+from recovery.answers import answer_of
 from reports.record import LedgerRecord
 
 SALES = 100
@@ -43,7 +44,7 @@ def test_database_restore(procedure: Procedure) -> None:
             rto_s,
             note="into a server of its own, with every error fatal; psql alone goes on after one and says it succeeded",
         )
-        tested = answer_of(ran)
+        tested = answer_of(ran.output)
         if tested is None:
             procedure.end(f"the restore test told nothing: {ran.output.strip()[-300:]}")
         else:

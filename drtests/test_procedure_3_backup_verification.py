@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.procedure import Procedure, answer_of
+from fixtures.procedure import Procedure
+from recovery.answers import answer_of
 from recovery.backup_schedule import ScheduledRun, next_run, scheduled
 
 
@@ -26,7 +27,7 @@ def test_backup_verification(procedure: Procedure, backed_up: None) -> None:
             procedure.run.plan.drill.backup_timeout.total_seconds(),
             note="gunzip -t, the plan's test, passes a dump that was cut off before it was compressed",
         )
-        verified = answer_of(ran)
+        verified = answer_of(ran.output)
         if verified is None:
             procedure.end(f"the verification told nothing: {ran.output.strip()[-300:]}")
         else:

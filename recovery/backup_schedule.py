@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from types import TracebackType
 
 from cronsim import CronSim
 
+from recovery.answers import answer_of
 from stack.stack import Stack
 from stack.wait import NotReached, wait_until
 
@@ -76,11 +76,10 @@ class ScheduledRun:
         verified = self._stack.exec(
             SERVICE, ["drbackup", "verify", "--depth", "checksum", "--json"], timeout_s
         )
-        lines = [line for line in verified.output.splitlines() if line.startswith("{")]
-        found = json.loads(lines[-1])["findings"] if lines else []
-        [mine] = [each for each in found if each["name"] == new[-1]] or [
-            {"ok": False, "sentence": "not verified"}
-        ]
+        found = (answer_of(verified.output) or {}).get("findings", [])
+        mine = next((each for each in found if each["name"] == new[-1]), None)
+        if mine is None:
+            return Made(False, f"{new[-1]} was not verified: {verified.output.strip()[-200:]}")
         return Made(bool(mine["ok"]), f"{new[-1]}: {mine['sentence'] or 'OK'}")
 
     def _dumps(self) -> frozenset[str]:

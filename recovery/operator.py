@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -51,7 +50,7 @@ class Operator:
                     return _carry_out(argv, timeout_s)
                 case ["dr", *arguments]:
                     # The one of this installation, whatever the operator's PATH says.
-                    return _carry_out([str(Path(sys.executable).with_name("dr")), *arguments], timeout_s)
+                    return _carry_out([sys.executable, "-m", "cli", *arguments], timeout_s)
                 case ["curl", *_, url]:
                     answer = self._client.ask("GET", httpx.URL(url).path, timeout_s=timeout_s)
                     return Ran(answer.status_code == 200, f"HTTP {answer.status_code}\n{answer.text}")

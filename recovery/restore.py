@@ -46,13 +46,17 @@ def restore(stack: Stack, to: str, say: Callable[[str], None]) -> str:
     keep(stack, server, damaged)
     say(f"the damaged volume {damaged} is kept")
     stack.set_variable(GENERATION, f"-{_generation(stack) + 1}")
-    stack.compose("up", "--no-start", "--no-deps", "--no-build", "postgres")
+    # Compose takes no notice of a volume's new name: what mounts it is made anew because we say so.
+    anew = ("--no-deps", "--no-build", "--force-recreate")
+    stack.compose("up", "--no-start", *anew, "postgres")
     # Whoever mounts a volume of memory keeps it alive: before anything is written into the fresh one.
-    stack.compose("up", "--detach", "--no-deps", "--no-build", "holder")
+    stack.compose("up", "--detach", "--wait", *anew, "holder")
     fresh = _volume(stack.container("postgres"))
     say(f"fetching the backups, and laying {fresh} out")
     source = "/var/tmp/fetched"
-    command = f"drbackup fetch --into {source} && drbackup pitr --dir {source} --into /restore --to {to}"
+    command = (
+        f"drbackup fetch --into {source} 2>&1 && drbackup pitr --dir {source} --into /restore --to {to} 2>&1"
+    )
     said = stack.compose(
         "run", "--rm", "--no-deps", "--no-TTY", "--volume", f"{fresh}:/restore", "backup", "sh", "-c", command,
         timeout_s=LAY_OUT_TIMEOUT_S,

@@ -128,6 +128,7 @@ def _restore(plan: Plan, to: str, when: Condition | None) -> Rung:
                 f"dr stack restore --stack {{stack}} --to {to}",
                 "the last base backup, rolled forward, in a fresh volume",
                 plan.scenarios[NAME].rto.total_seconds(),
+                verifies=True,
                 note="not a dump fed into the damaged database, which would lose all since the night",
             ),
             *_come_up(plan),

@@ -281,13 +281,18 @@ class Stack:
         return lines
 
     def save_logs(self, folder: Path) -> None:
-        """Write each service's log to ``folder/logs/`` and the containers' states to ``containers.json``."""
+        """Write each service's log to ``folder/logs/`` and the containers' states to ``containers.json``.
+
+        The other site's too, with its name before the service's.
+        """
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         states = []
-        for container in self.containers():
-            service = self.service_of(container)
-            (folder / "logs" / f"{service}.log").write_bytes(container.logs(timestamps=True))
-            states.append({"service": service, **_state(container)})
+        for site in (self, self.standby):
+            for container in site.containers():
+                service = self.service_of(container)
+                name = service if site == self else f"site-{site.site}-{service}"
+                (folder / "logs" / f"{name}.log").write_bytes(container.logs(timestamps=True))
+                states.append({"service": name, **_state(container)})
         (folder / "containers.json").write_text(json.dumps(states, indent=2) + "\n", encoding="utf-8")
 
 
