@@ -7,7 +7,7 @@
         ──▶ heal: have the service run, on whatever volume it has now ──▶ healed: healthy, and the table can be read
 
 The damaged volume is never repaired: what is on it is not to be trusted, and a recovery goes to a fresh one.
-Until then the service cannot be healthy. What each kind of damage does (measured, 17.6, checksums on):
+Until then the service cannot be healthy. What each kind of damage does (measured, 17.12, checksums on):
 
 - pages of a table alone: the server starts, is healthy and takes INSERTs; reading those pages fails (XX001);
 - ``pg_class`` of its database, too: it starts, and ``pg_isready`` has it "accepting connections", while each

@@ -8,7 +8,7 @@
 
 PostgreSQL goes on for as long as its WAL segments and its tables' last pages have room, then refuses writes
 (53100). Without room for a checkpoint it panics, recovers, and goes round; its container may restart for it,
-so another one that mounts the volume is asked to remove the file first (measured, 17.6).
+so another one that mounts the volume is asked to remove the file first (measured, 17.12).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from stack.wait import wait_until
 FILE = FILE_PREFIX
 """The name of the file, at the top of the volume."""
 
+FILL_TIMEOUT_S = 60.0
 TIMEOUT_S = 10.0
 
 # A page of a tmpfs counts as memory of the container that wrote it: the service has room for its own volume, others
@@ -101,11 +102,11 @@ class FillDisk(ContainerFault):
 
         :raises UserError: when it cannot be filled.
         """
-        done = self._run(_FILL, TIMEOUT_S)
+        done = self._run(_FILL, FILL_TIMEOUT_S)
         if done.exit_code != 0:
             raise UserError(
                 f"{self.path} of {self.service} could not be filled: {done.output.strip()}",
-                "see whether the volume can be written to, and is small enough to be filled in 10 s",
+                f"see whether the volume can be written to, and is small enough to be filled in {FILL_TIMEOUT_S:g} s",
             )
 
     def wait_effective(self, timeout_s: float) -> float:

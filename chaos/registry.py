@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from chaos.bad_image import BadImage
 from chaos.base import StackFault
+from chaos.black_hole import BlackHole
 from chaos.corrupt_data import CorruptData
 from chaos.cut_connection import CutConnection
 from chaos.delete_rows import DeleteRows
@@ -30,6 +31,7 @@ from stack.stack import Stack
 
 _CATALOGUE: tuple[type[StackFault], ...] = (
     BadImage,
+    BlackHole,
     CorruptData,
     CutConnection,
     DeleteRows,

@@ -4,7 +4,7 @@ A restart of the container ends them with everything else. The clients, not the 
 first: it works while the server lets nobody in. A session whose client is dead ends when it would read from it.
 
 A client is one process without children. The postmaster is PID 1 there and adopts orphans: one that is killed
-looks to it like a crashed backend, and it restarts the whole database for that (measured, 17.6).
+looks to it like a crashed backend, and it restarts the whole database for that (measured, 17.12).
 """
 
 from __future__ import annotations

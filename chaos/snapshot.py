@@ -8,6 +8,7 @@ from typing import Any
 import docker.errors
 import redis.exceptions
 from docker.models.containers import Container
+from docker.models.volumes import Volume
 
 from chaos.containers import volumes
 from chaos.marks import FILE_PREFIX
@@ -80,8 +81,23 @@ def _others(stack: Stack, own: set[str]) -> Iterator[str]:
         yield f"image {image.tags[0] if image.tags else image.short_id}"
     for network in stack.docker.networks.list(filters=mine):
         yield f"network {network.name}"
-    for volume in stack.docker.volumes.list(filters=mine):
-        yield f"volume {volume.name}"
+    yield from _volumes_of(stack.docker.volumes.list(filters=mine))
+
+
+def _volumes_of(found: list[Volume]) -> Iterator[str]:
+    """Each volume by what it is for: a restore puts one of another name in its place, which is no residue.
+
+    Where the one before it is still there, the newer is told by its own name.
+    """
+    seen = set()
+    for volume in sorted(found, key=lambda item: str(item.name)):
+        labels = volume.attrs["Labels"]
+        purpose = labels.get("com.docker.compose.project"), labels.get("com.docker.compose.volume")
+        if None in purpose or purpose in seen:
+            yield f"volume {volume.name}"
+        else:
+            seen.add(purpose)
+            yield f"volume {purpose[0]}_{purpose[1]}"
 
 
 def _proxies(stack: Stack) -> dict[str, ProxyState] | None:

@@ -308,10 +308,10 @@ def _stream(command: _Command, doing: str, *, quiet: bool = False) -> _Done:
             else:
                 progress.update(bar, description=last)
                 if not quiet:
-                    progress.console.print(last, markup=False)
+                    progress.console.print(last, markup=False, soft_wrap=True)
         status = process.wait()
     if status and quiet:
-        console.print(last, markup=False)
+        console.print(last, markup=False, soft_wrap=True)
     return _Done(status, output.text)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from plan.errors import UserError
 from plan.model import Plan
-from recovery import scenario_1, scenario_2, scenario_3, scenario_5
+from recovery import monitoring_lost, scenario_1, scenario_2, scenario_3, scenario_4, scenario_5
 from recovery.runbook import Runbook
 
 _RUNBOOKS = {
     scenario_1.NAME: scenario_1.runbook,
     scenario_2.NAME: scenario_2.runbook,
     scenario_3.NAME: scenario_3.runbook,
+    scenario_4.NAME: scenario_4.runbook,
     scenario_5.NAME: scenario_5.runbook,
+    monitoring_lost.NAME: monitoring_lost.runbook,
 }
 _MORE = {scenario_5.FAILBACK: scenario_5.failback}
 NAMES = tuple(_RUNBOOKS)

@@ -13,6 +13,12 @@ from recovery.boxes import Examine, Finding
 from recovery.client import Client
 from stack.stack import Stack
 
+# Without them, what was acknowledged does not survive a loss of power (PostgreSQL manual, "Reliability").
+_UNSAFE = """
+SELECT name, setting FROM pg_settings
+WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'
+"""
+
 
 class DatabaseBoxes:
     """Examines a database that is recovering, and the application that uses it.
@@ -40,11 +46,15 @@ class DatabaseBoxes:
         try:
             with psycopg.connect(self._dsn()) as connection:
                 row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+                unsafe = connection.execute(_UNSAFE).fetchall()
         except psycopg.Error as error:
             return Finding(False, f"refused: {_first_line(error)}")
         took_ms = 1000 * (time.monotonic() - started)
         if row is None or row[0]:
             return Finding(False, "it is still recovering, and takes no writes")
+        if unsafe:
+            switched = ", ".join(f"{name} = {setting}" for name, setting in unsafe)
+            return Finding(False, f"it acknowledges what is not on disk: {switched}")
         return Finding(True, f"connected in {took_ms:.0f} ms; it takes writes")
 
     def tables(self) -> Finding:

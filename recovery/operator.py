@@ -45,6 +45,8 @@ class Operator:
             match shlex.split(self.spell(command)):
                 case ["docker", "compose", *arguments]:
                     return Ran(True, self._stack.compose(*arguments, timeout_s=timeout_s))
+                case ["docker", "exec", "--user", user, _, *argv]:
+                    return self._exec(*first_service(command), argv, timeout_s, user)
                 case ["docker", "exec", _, *argv]:
                     return self._exec(*first_service(command), argv, timeout_s)
                 case ["docker", *_] as argv:
@@ -68,9 +70,11 @@ class Operator:
             return Ran(False, str(error) or type(error).__name__)
         raise ValueError(f"a runbook cannot do this: {command}")
 
-    def _exec(self, service: str, elsewhere: bool, argv: Sequence[str], timeout_s: float) -> Ran:
+    def _exec(
+        self, service: str, elsewhere: bool, argv: Sequence[str], timeout_s: float, user: str = ""
+    ) -> Ran:
         stack = self._stack.standby if elsewhere else self._stack
-        done = stack.exec(service, argv, timeout_s)
+        done = stack.exec(service, argv, timeout_s, user)
         late = f"\nit took longer than {timeout_s:g} s" if done.exit_code in (124, 137) else ""
         return Ran(done.exit_code == 0, done.output + late)
 

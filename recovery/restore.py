@@ -42,15 +42,18 @@ def restore(stack: Stack, to: str, say: Callable[[str], None]) -> str | None:
     """
     server = _find(stack, "postgres")
     damaged = None if server is None else _retire(stack, server, say)
-    stack.compose("up", "--no-start", "--no-deps", "--no-build", "postgres")
+    stack.set_variable(GENERATION, f"-{_generation(stack) + 1}")
+    # Compose takes no notice of a volume's new name: what mounts it is made anew because we say so.
+    anew = ("--no-deps", "--no-build", "--force-recreate")
+    stack.compose("up", "--no-start", *anew, "postgres")
     # Whoever mounts a volume of memory keeps it alive: before anything is written into the fresh one.
-    stack.compose("up", "--detach", "--no-deps", "--no-build", "holder")
+    stack.compose("up", "--detach", "--wait", *anew, "holder")
     fresh = _volume(stack.container("postgres"), DATA)
     options, command = _from_vault(stack, say)
     say(f"laying {fresh} out")
     said = stack.compose(
         "run", "--rm", "--no-deps", "--no-TTY", "--volume", f"{fresh}:/restore", *options, "backup",
-        "sh", "-c", f"{command} --into /restore --to {to}",
+        "sh", "-c", f"{command} --into /restore --to {to} 2>&1",
         timeout_s=LAY_OUT_TIMEOUT_S,
     )  # fmt: skip
     for line in said.splitlines():
@@ -69,7 +72,6 @@ def _retire(stack: Stack, server: Container, say: Callable[[str], None]) -> str:
     stack.compose("stop", "--timeout", "10", "postgres")
     keep(stack, server, damaged)
     say(f"the damaged volume {damaged} is kept")
-    stack.set_variable(GENERATION, f"-{_generation(stack) + 1}")
     return damaged
 
 
@@ -83,7 +85,7 @@ def _from_vault(stack: Stack, say: Callable[[str], None]) -> tuple[Sequence[str]
     # The way between the sites.
     stack.compose("up", "--detach", "--wait", "--no-deps", "--no-build", "toxiproxy")
     source = "/var/tmp/fetched"
-    return (), f"drbackup fetch --into {source} && drbackup pitr --dir {source}"
+    return (), f"drbackup fetch --into {source} 2>&1 && drbackup pitr --dir {source}"
 
 
 def keep(stack: Stack, server: Container, volume: str) -> None:

@@ -60,6 +60,9 @@ def test_help_loads_nothing_heavy() -> None:
         (("plan", "--help"), "show"),
         (("runbook", "run", "--help"), "dr stack up"),
         (("runbook", "show", "--help"), "Example: dr runbook show redis-down"),
+        (("backup", "--help"), "Exit status: 0 all is well"),
+        (("backup", "verify", "--help"), "Example: dr backup verify --depth restore"),
+        (("backup", "pitr", "--help"), "2026-11-24T11:59:30+00:00"),
     ],
 )
 def test_help(dr: Dr, args: tuple[str, ...], said: str) -> None:
@@ -97,6 +100,8 @@ def test_a_good_plan_is_said_to_be_good(dr: Dr) -> None:
         (("plan", "check", "--plan", "none.toml"), "the plan none.toml cannot be read"),
         (("runbook", "show", "none"), "there is no runbook 'none'"),
         (("runbook", "run", "redis-down", "--stack", "none"), "holds no stack"),
+        (("backup", "run", "--stack", "none"), "holds no stack"),
+        (("backup", "verify", "--dir", "none"), "is no folder"),
     ],
 )
 def test_a_mistake_is_answered_with_a_remedy_and_no_traceback(

@@ -39,7 +39,9 @@ def test_it_is_complete_when_it_ends_as_pg_dump_ends(end: str) -> None:
     assert scan(compressed(dump_text(end=end))).complete
 
 
-@pytest.mark.parametrize("end", ["", "--\n-- PostgreSQL database dump comp", END + "SELECT 1;\n"])
+@pytest.mark.parametrize(
+    "end", ["", "--\n-- PostgreSQL database dump comp", END + "SELECT 1;\n"], ids=["none", "half", "more"]
+)
 def test_a_dump_that_ends_otherwise_is_whole_gzip_and_incomplete(end: str) -> None:
     found = scan(compressed(dump_text(end=end)))
     assert (found.gzip_fault, found.complete) == (None, False)
@@ -57,6 +59,7 @@ def test_a_dump_that_ends_otherwise_is_whole_gzip_and_incomplete(end: str) -> No
         (compressed(dump_text()) + b"\0", "followed by something else"),
         (compressed(dump_text()) + compressed("x")[:-1], "ends in the middle"),
     ],
+    ids=["empty", "a byte", "plain", "cut by 9", "cut by 3", "text after", "zero after", "second cut"],
 )
 def test_what_is_no_whole_gzip_stream(data: bytes, fault: str) -> None:
     found = scan(data)

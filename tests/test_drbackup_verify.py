@@ -16,7 +16,7 @@ import pytest
 from drbackup import verify as command
 from drbackup.errors import Cannot
 from drbackup.findings import DEPTHS, Depth, Finding, summary
-from drbackup.layout import folder, manifest_path, name
+from drbackup.layout import folder, listing, manifest_path, name
 from drbackup.manifest import Manifest, read
 from drbackup.settings import Settings
 from drbackup.verify import verify
@@ -134,6 +134,15 @@ def test_what_names_sizes_and_manifests_tell(
     assert list(faults(tmp_path, "present").values()) == [fault]
 
 
+def test_that_it_is_small_is_only_told_of_a_backup_that_is_otherwise_good(tmp_path: Path) -> None:
+    half_as_big(tmp_path)
+    older, newest = (each.path for each in listing(tmp_path, "dump"))
+    changed(older, sha256=hashlib.sha256(older.read_bytes()).hexdigest())
+    assert faults(tmp_path, "checksum")[newest.name] == "shrunk"
+    newest.write_bytes(bytes(len(GOOD)))
+    assert faults(tmp_path, "checksum")[newest.name] == "checksum"
+
+
 def test_no_backup_at_all(tmp_path: Path) -> None:
     both = replace(EXPECTED, kinds=("dump", "base"))
     assert faults(tmp_path, "present", both) == {"dump": "no-dump", "base": "no-base"}
@@ -240,6 +249,7 @@ def tarball(*names: str) -> bytes:
         ("config", tarball("nginx.conf")[:-4], "gzip"),
         ("redis", b"NONE", "rdb"),
     ],
+    ids=["good", "empty", "no tar", "cut", "no RDB"],
 )
 def test_configuration_and_cache(tmp_path: Path, kind: str, data: bytes, fault: str | None) -> None:
     path = write_other(tmp_path, kind, data)

@@ -61,6 +61,10 @@ refuse_unless_active() {
 
 make_cluster_unless_there() {
     [ ! -s "$PGDATA/PG_VERSION" ] || return 0
+    if [ -n "${POSTGRES_RESTORED:-}" ]; then
+        echo "entrypoint: $PGDATA holds no cluster, where a restored one was expected: none is made" >&2
+        exit 1
+    fi
     : "${POSTGRES_PASSWORD:?POSTGRES_PASSWORD must be set: the password of the superuser to be}"
     if ! [ -r /docker-entrypoint-initdb.d ] || ! [ -x /docker-entrypoint-initdb.d ]; then
         echo "entrypoint: /docker-entrypoint-initdb.d cannot be read by the user postgres: mend its mode" >&2

@@ -14,6 +14,7 @@ from redis.exceptions import OutOfMemoryError
 from redis.retry import Retry
 
 from chaos.bad_image import BadImage
+from chaos.black_hole import BlackHole
 from chaos.containers import wait_running
 from chaos.cut_connection import CutConnection
 from chaos.fill_memory import FillMemory
@@ -77,6 +78,7 @@ def injector(stack: Stack, watchdog: Watchdog) -> Iterator[Injector]:
         ("fill-memory", {}, "redis holds"),
         ("latency", {"proxy": "redis", "latency_ms": "50"}, "proxy redis still has the toxic"),
         ("cut-connection", {"proxy": "postgres"}, "the proxy postgres is disabled"),
+        ("black-hole", {"proxy": "redis"}, "proxy redis still has the toxic"),
     ],
 )
 def test_a_fault_takes_effect_leaves_a_trace_and_is_healed(
@@ -213,6 +215,25 @@ class TestToxiproxy:
                 client.ping()
             assert injector.heal() == []
             assert client.ping()
+
+    def test_a_black_hole_answers_nobody_and_is_left_at_once(self, stack: Stack, injector: Injector) -> None:
+        address = _inside(stack, "toxiproxy")
+        with redis.Redis(host=address, port=16379, socket_timeout=0.5, retry=Retry(NoBackoff(), 0)) as client:
+            client.ping()
+            injector.inject(BlackHole(stack, proxy="redis"), 10)
+            for _ in range(3):  # over the old connection, then over new ones, which are accepted
+                with pytest.raises(redis.exceptions.TimeoutError):
+                    client.ping()
+            assert injector.heal() == []
+            assert client.ping()
+
+    def test_a_black_hole_whose_healer_died_half_way_is_healed(
+        self, stack: Stack, injector: Injector
+    ) -> None:
+        injector.inject(BlackHole(stack, proxy="redis"), 10)
+        Toxiproxy.of(stack).set_enabled("redis", False)
+        assert injector.heal() == []
+        assert Toxiproxy.of(stack).proxy("redis").enabled
 
     def test_reset_undoes_what_was_done_past_any_fault(self, stack: Stack, injector: Injector) -> None:
         toxiproxy = Toxiproxy.of(stack)

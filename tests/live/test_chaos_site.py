@@ -12,6 +12,7 @@ import pytest
 from chaos.guard import GuardRefused
 from chaos.injector import Injector
 from chaos.journal import Journal
+from chaos.registry import catalogue, from_journal
 from chaos.site_lost import SiteLost
 from chaos.watchdog import Watchdog
 from stack.stack import DRILL_LABEL, SITE_LABEL, Stack
@@ -86,6 +87,11 @@ def test_all_of_the_site_is_gone_and_nothing_else(
         assert getattr(decoy, "status", "running") == "running"
     assert injector.heal() == []
     fault.heal()
+    for name in catalogue():  # whatever else was active has ended with the stack
+        other = from_journal(stack, {"name": name, "service": "postgres"})
+        other.heal()
+        other.wait_healed(1)
+    assert stack.containers() == []
     stack.up()
     assert len(stack.containers()) == 4, "it can be rebuilt"
 

@@ -26,9 +26,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Database and backup container, with a dump, a WAL receiver that had begun before the base, and a base."""
     with whole_stack(tmp_path_factory.mktemp("runs"), "restore", "backup") as up:
         up.container("backup").exec_run(["mkdir", "-p", WAL])
-        up.container("backup").exec_run(
-            ["pg_receivewal", f"--directory={WAL}", "--synchronous", "--no-password"], detach=True
-        )
+        receive = ["pg_receivewal", f"--directory={WAL}", "--slot=vault", "--synchronous", "--no-password"]
+        assert up.exec("backup", [*receive, "--create-slot"]).exit_code == 0
+        up.container("backup").exec_run(receive, detach=True)
         wait_until(lambda: partial(up), timeout_s=20, what="WAL is received")
         for kind in ("dump", "base"):
             made = drbackup(up, kind)
@@ -122,11 +122,8 @@ def test_a_rotten_dump_is_named_by_verification_at_its_depth(
 ) -> None:
     code, found = told(stack, "verify", "--depth", depth)
     assert code == 1
-    # An empty or cut dump is smaller than the last, which is noticed before anything is read.
-    by_size = {"shrunk"} if fault == "incomplete" else set()
     bad = {each["name"]: each["fault"] for each in found["findings"] if not each["ok"]}
-    assert set(bad) == {forged}, found
-    assert bad[forged] in {fault} | by_size
+    assert bad == {forged: fault}, found
 
 
 def test_everything_is_ok_at_the_deepest(stack: Stack) -> None:
@@ -178,7 +175,7 @@ def test_a_bad_dump_changes_nothing(stack: Stack, forged: str) -> None:
     done = drbackup(stack, "restore", "--dump", f"/backups/postgresql/{forged}", "--into", "restored")
     assert done.exit_code == 1
     assert "nothing was restored" in done.output
-    assert execute(stack, "SELECT FROM pg_database WHERE datname = 'restored'") == []
+    assert execute(stack, "SELECT 1 FROM pg_database WHERE datname = 'restored'") == []
 
 
 # The moment -------------------------------------------------------------------------------------------------------
@@ -264,7 +261,7 @@ def moments(stack: Stack) -> list[str]:
             execute(stack, "SELECT pg_switch_wal()")
     ((flushed,),) = execute(stack, "SELECT pg_current_wal_flush_lsn()")
     wait_until(
-        lambda: execute(stack, f"SELECT FROM pg_stat_replication WHERE flush_lsn >= '{flushed}'"),
+        lambda: execute(stack, f"SELECT 1 FROM pg_stat_replication WHERE flush_lsn >= '{flushed}'"),
         timeout_s=20,
         what="all WAL has been received",
     )
@@ -328,23 +325,3 @@ def test_a_directory_with_something_in_it_is_refused_and_a_killed_restore_done_a
     done = pitr(stack, volume, before=killed)
     assert done.exit_code == 0, done.output
     assert recovered(stack, volume, NOTES) == [(1,), (2,), (3,)]
-
-
-def test_a_damaged_base_is_passed_over_for_the_one_before(
-    stack: Stack, moments: list[str], volume: str
-) -> None:
-    damage = (
-        "cp -r /backups /copy && export DRBACKUP_ROOT=/copy"
-        " && PGHOST=postgres drbackup base && newest=$(ls -d /copy/base/*/ | tail -n 1)"
-        " && printf x | dd of=$newest/base.tar bs=1 seek=1000000 conv=notrunc 2>/dev/null"
-    )
-    done = pitr(stack, volume, before=damage.replace("PGHOST=postgres", f"PGHOST={address(stack)}"))
-    assert done.exit_code == 0, done.output
-    assert "cannot be used" in done.output
-    assert recovered(stack, volume, NOTES) == [(1,), (2,), (3,)]
-
-
-def address(stack: Stack) -> str:
-    """Where the database is, for a container that is in no network of the stack's."""
-    networks = stack.container("postgres").attrs["NetworkSettings"]["Networks"]
-    return str(next(iter(networks.values()))["IPAddress"])

@@ -15,6 +15,7 @@ from drbackup.errors import Bad
 from drbackup.layout import AGE
 from drbackup.manifest import Manifest
 from drbackup.programs import last_words
+from drbackup.scratch import scratch_folder
 from drbackup.seal import sha256
 
 UNPACK_TIMEOUT_S = 3600
@@ -104,6 +105,8 @@ def unpacked(base: Path, scratch: Path, identity: Path | None) -> Iterator[Path]
 
     :raises Bad: when it cannot be unpacked.
     """
-    with tempfile.TemporaryDirectory(prefix="drbackup-base-", dir=scratch) as folder:
-        unpack(base, Path(folder), identity)
-        yield Path(folder)
+    with scratch_folder(scratch) as folder:
+        target = folder / "base"
+        target.mkdir()
+        unpack(base, target, identity)
+        yield target

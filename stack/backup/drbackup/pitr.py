@@ -33,6 +33,7 @@ FORMAT = "dr-pitr/1"
 LATEST = "latest"
 GROWING = ".drbackup-pitr"  # in the directory: what is being laid out, and the sign that it is not done
 LOG = "drbackup_wal"
+SYNC_TIMEOUT_S = 1800
 _OURS = re.compile(
     r"\s*(restore_command|recovery_end_command|archive_cleanup_command|recovery_target\w*)\b", re.I
 )
@@ -105,7 +106,7 @@ def read_target(text: str) -> datetime | None:
     except ValueError as error:
         raise Cannot(f"--to {text}: neither {LATEST} nor a time, as 2026-11-24T11:59:30+00:00") from error
     if target.tzinfo is None:
-        raise Cannot(f"--to {text}: give the time with its UTC offset, as {text}+00:00")
+        raise Cannot(f"--to {text}: give the time with its UTC offset, as {target.isoformat()}+00:00")
     return target.astimezone(UTC)
 
 
@@ -285,5 +286,5 @@ def _move_up(growing: Path, into: Path) -> None:
     owner = growing.stat()
     os.chown(into, owner.st_uid, owner.st_gid)
     into.chmod(0o700)
-    os.sync()
+    subprocess.run(["sync", "--file-system", str(into)], check=True, timeout=SYNC_TIMEOUT_S)
     growing.rmdir()

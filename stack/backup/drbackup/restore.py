@@ -97,12 +97,12 @@ def _make_or_find_empty(server: str, name: str, dsn: str) -> bool:
     """Whether the database had to be made."""
     try:
         with _maintenance(server) as connection:
-            if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
                 connection.execute(create)
                 return True
         with connect(dsn) as connection:
-            if connection.execute("SELECT FROM pg_stat_user_tables LIMIT 1").fetchone():
+            if connection.execute("SELECT 1 FROM pg_stat_user_tables LIMIT 1").fetchone():
                 raise Cannot(f"the database {name} holds tables: nothing is restored over data")
     except psycopg.Error as error:
         raise Cannot(f"the server does not do it: {error}") from error
@@ -120,7 +120,10 @@ def restore_dump(dump: Path, manifest: Manifest, dsn: str, identity: Path | None
 
     :param dsn: of an empty database.
     :raises Fault: ``restore`` with psql's first error, or as :func:`check_dump`; nothing was changed then.
+    :raises Cannot: when it is encrypted, and there is no key.
     """
+    if manifest.encrypted and identity is None:
+        raise Cannot(f"{dump.name} is encrypted, and DRBACKUP_AGE_IDENTITY_FILE names no key")
     session = {"maintenance_work_mem", "max_parallel_maintenance_workers"}
     options = " ".join(f"-c {name}={value}" for name, value in memory().items() if name in session)
     command = [

@@ -19,7 +19,7 @@ from drbackup.report import as_json, say, size
 from drbackup.restored import try_dump
 from drbackup.scratch import scratch_server
 from drbackup.settings import Settings
-from drbackup.verify_present import Expected, check_present, missing
+from drbackup.verify_present import Expected, Present, check_present, missing
 
 FORMAT = "dr-restore-test/1"
 
@@ -38,11 +38,14 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     began = time.monotonic()
     told: dict[str, object] = {"format": FORMAT, "dump": None, "fault": None, "sentence": "", "tables": {}}
     try:
-        path, manifest = _newest(options.dir or settings.root, settings)
+        path, present = _newest(options.dir or settings.root, settings)
+        manifest = present.manifest
         told["dump"] = path.name
         say(f"restoring {path.name} ({size(manifest.bytes)}) into a server of its own")
         found = _restored(path, manifest, settings)
         told["tables"] = {name: table.rows for name, table in found.items()}
+        if present.suspicion:
+            raise present.suspicion
         told["sentence"] = (
             f"{len(found)} tables, {sum(table.rows for table in found.values())} rows, all as they were dumped"
         )
@@ -56,7 +59,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     return 1 if told["fault"] else 0
 
 
-def _newest(root: Path, settings: Settings) -> tuple[Path, Manifest]:
+def _newest(root: Path, settings: Settings) -> tuple[Path, Present]:
     dumps = listing(root, "dump")
     if not dumps:
         raise missing("dump")

@@ -83,9 +83,11 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     """
     parent.mkdir(parents=True, exist_ok=True)
     _remove_left_over(parent)
-    path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    lock = os.open(path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    # Under another name until it is locked: nobody must take it for one that was left.
+    made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=parent))
+    lock = os.open(made / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
+    path = made.rename(made.with_name(made.name.removeprefix(".")))
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         hand_over(path)

@@ -96,6 +96,7 @@ def verify(root: Path, settings: Settings, depth: Depth, expected: Expected) -> 
     :returns: a finding for each backup, for each kind that must be there and is not, and from ``wal`` on for the log.
     """
     found: dict[Path, Finding] = {}
+    suspicions: dict[Path, Fault] = {}
     tasks: list[_Task] = []
     for kind in KINDS:
         siblings = listing(root, kind)
@@ -104,11 +105,15 @@ def verify(root: Path, settings: Settings, depth: Depth, expected: Expected) -> 
         for backup in siblings:
             finding = Finding(kind, backup.path.name, None, "", "present")
             try:
-                manifest = check_present(backup, siblings, expected)
+                present = check_present(backup, siblings, expected)
             except Fault as fault:
                 finding = finding.failed(fault)
             else:
-                tasks.append(_Task(backup.path, manifest, depth, settings.age_identity, settings.scratch))
+                tasks.append(
+                    _Task(backup.path, present.manifest, depth, settings.age_identity, settings.scratch)
+                )
+                if present.suspicion:
+                    suspicions[backup.path] = present.suspicion
             found[backup.path] = finding
     if reaches(depth, "checksum"):
         for path, finding in _look_into(tasks):
@@ -121,6 +126,9 @@ def verify(root: Path, settings: Settings, depth: Depth, expected: Expected) -> 
         good = [task.path for task in tasks if found[task.path].ok]
         for path, finding in restore_newest(root, settings, good):
             found[path] = finding
+    for path, suspicion in suspicions.items():
+        if found[path].ok:
+            found[path] = found[path].failed(suspicion)
     return list(found.values())
 
 

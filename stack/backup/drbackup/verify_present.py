@@ -53,20 +53,31 @@ class Expected:
         return cls(database, now, timedelta(hours=hours), share)
 
 
-def check_present(backup: Backup, siblings: Sequence[Backup], expected: Expected) -> Manifest:
+@dataclass(frozen=True)
+class Present:
+    """A backup that is there.
+
+    :param suspicion: not certainly a fault: what is told when nothing certain is found.
+    """
+
+    manifest: Manifest
+    suspicion: Fault | None
+
+
+def check_present(backup: Backup, siblings: Sequence[Backup], expected: Expected) -> Present:
     """Look at one backup among its ``siblings`` of the same kind, oldest first.
 
-    :returns: its manifest.
     :raises Fault: the first that is found.
     """
     manifest = _manifest(backup)
     if manifest.finished_utc > expected.now + CLOCKS_DIFFER:
         raise Fault("clock", f"it was finished at {_at(manifest.finished_utc)}, which is in the future")
     complete = [each for each in siblings if each.manifest is not None]
+    suspicion = None
     if complete and backup.path == complete[-1].path:
         _check_fresh(manifest, expected)
         earlier = [each.manifest.bytes for each in complete[-1 - COMPARED_WITH : -1] if each.manifest]
-        _check_size(manifest, earlier, expected)
+        suspicion = _shrunk(manifest, earlier, expected)
     _check_there(backup, manifest)
     if manifest.kind == "dump" and manifest.database != expected.database:
         raise Fault(
@@ -74,7 +85,7 @@ def check_present(backup: Backup, siblings: Sequence[Backup], expected: Expected
         )
     if manifest.kind == "dump" and not backup.path.name.startswith(f"{expected.database}_"):
         raise Fault("wrong-database", f"its name is not that of a backup of {expected.database}")
-    return manifest
+    return Present(manifest, suspicion)
 
 
 def missing(kind: Kind) -> Fault:
@@ -101,14 +112,15 @@ def _check_fresh(manifest: Manifest, expected: Expected) -> None:
         )
 
 
-def _check_size(manifest: Manifest, earlier: Sequence[int], expected: Expected) -> None:
+def _shrunk(manifest: Manifest, earlier: Sequence[int], expected: Expected) -> Fault | None:
     usual = max(earlier, default=0)
-    if manifest.kind in SHRINKING_MATTERS and manifest.bytes < expected.min_share * usual:
-        raise Fault(
-            "shrunk",
-            f"it has {size(manifest.bytes)}, less than {expected.min_share:.0%} of the {size(usual)}"
-            f" that one of the last {len(earlier)} had",
-        )
+    if manifest.kind not in SHRINKING_MATTERS or manifest.bytes >= expected.min_share * usual:
+        return None
+    return Fault(
+        "shrunk",
+        f"it has {size(manifest.bytes)}, less than {expected.min_share:.0%} of the {size(usual)}"
+        f" that one of the last {len(earlier)} had",
+    )
 
 
 def _check_there(backup: Backup, manifest: Manifest) -> None:

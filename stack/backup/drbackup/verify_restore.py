@@ -34,14 +34,14 @@ def restore_newest(root: Path, settings: Settings, good: Sequence[Path]) -> Iter
         if not candidates:
             continue
         backup = candidates[-1]
+        manifest = backup.manifest
+        if manifest is None or (manifest.encrypted and settings.age_identity is None):
+            continue
         say(f"restoring {backup.path.name} into a server of its own")
         finding = Finding(kind, backup.path.name, None, "", "restore")
         try:
-            if backup.manifest is None:
-                continue
-            finding = Finding(
-                kind, backup.path.name, None, way(backup, backup.manifest, settings, root), "restore"
-            )
+            sentence = way(backup, manifest, settings, root)
+            finding = Finding(kind, backup.path.name, None, sentence, "restore")
         except Fault as fault:
             finding = finding.failed(fault)
         except Bad as error:
@@ -50,16 +50,12 @@ def restore_newest(root: Path, settings: Settings, good: Sequence[Path]) -> Iter
 
 
 def _dump(backup: Backup, manifest: Manifest, settings: Settings, _root: Path) -> str:
-    if manifest.encrypted and settings.age_identity is None:
-        return "encrypted: only its checksum"
     with scratch_server(settings.scratch) as server:
         found = try_dump(backup.path, manifest, server, settings.age_identity)
     return f"restored: {len(found)} tables, {sum(table.rows for table in found.values())} rows as they were dumped"
 
 
 def _base(backup: Backup, manifest: Manifest, settings: Settings, root: Path) -> str:
-    if manifest.encrypted and settings.age_identity is None:
-        return "encrypted: only its checksum"
     log = take_stock(wal_folders(root, settings))
     with scratch_folder(settings.scratch) as folder:
         laid = lay_out([backup], log, folder / "data", None, settings.age_identity)

@@ -1,0 +1,143 @@
+"""The inner part of the restore benchmark: runs in the backup image."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from drbackup.layout import listing
+from drbackup.manifest import Manifest
+from drbackup.pitr import lay_out
+from drbackup.restore import new_database, restore_dump
+from drbackup.scratch import Server, running, scratch_folder, scratch_server
+from drbackup.wal import take_stock
+
+from benchmarks.inside import AS_STACK, DATABASE, compare, drbackup, psql, shell, shop, timed
+
+WAL_BYTES = 850 << 20
+
+
+def main(rows: int, rounds: int) -> int:
+    """Print a line a comparison; 1 when a goal is missed."""
+    with shop(rows) as (folder, server):
+        size = int(psql(server, f"SELECT pg_database_size('{DATABASE}')"))
+        print(
+            f"{rows:,} sales, a database of {size / 1e9:.2f} GB; theirs, ours, medians of {rounds}\n",
+            flush=True,
+        )
+        met = [dumps(server, folder, rounds)]
+        drps = [timed(lambda: restore_by_the_drp(server, folder)) for _ in range(rounds)]
+        met.append(logical(server, folder, drps, rounds))
+        drbackup(server, folder, "base")
+        met.append(
+            compare(
+                "restore: gunzip | psql / base, no replay",
+                drps,
+                [physical(folder, "none") for _ in range(rounds)],
+                10,
+                "the disk: a copy of the base, and its sync",
+            )
+        )
+        write_wal(server, folder)
+        met.append(
+            compare(
+                f"restore: gunzip | psql / base and {wal_size(folder) >> 20} MB of WAL",
+                drps,
+                [physical(folder, "wal") for _ in range(rounds)],
+                3,
+                "replay, which one core does",
+            )
+        )
+    return 0 if all(met) else 1
+
+
+def dumps(server: Server, folder: Path, rounds: int) -> bool:
+    theirs, ours = [], []
+    command = f"pg_dump -d '{server.dsn(DATABASE)}' | gzip > {folder}/drp.sql.gz"
+    for _ in range(rounds):
+        theirs.append(timed(lambda: shell(command)))
+        ours.append(timed(lambda: drbackup(server, folder, "dump")))
+    return compare(
+        "dump: pg_dump | gzip / drbackup dump",
+        theirs,
+        ours,
+        3,
+        "pg_dump's one core, and counting and hashing every row",
+    )
+
+
+def newest(folder: Path) -> tuple[Path, Manifest]:
+    backup = listing(folder / "backups", "dump")[-1]
+    if backup.manifest is None:
+        raise SystemExit(backup.problem)
+    return backup.path, backup.manifest
+
+
+def restore_by_the_drp(server: Server, folder: Path) -> None:
+    psql(server, "CREATE DATABASE restored", "postgres")
+    shell(f"gunzip -c {folder}/drp.sql.gz | psql -q '{server.dsn('restored')}'")
+    psql(server, "DROP DATABASE restored", "postgres")
+
+
+def logical(server: Server, folder: Path, drps: list[float], rounds: int) -> bool:
+    path, manifest = newest(folder)
+
+    def same_server() -> None:
+        with new_database(server.dsn(), "restored") as dsn:
+            restore_dump(path, manifest, dsn)
+
+    def of_its_own() -> None:
+        with scratch_server(folder) as scratch, new_database(scratch.dsn(), DATABASE) as dsn:
+            restore_dump(path, manifest, dsn)
+
+    into_server = []
+    for _ in range(rounds):
+        into_server.append(timed(same_server))
+        psql(server, "DROP DATABASE restored", "postgres")
+    scratch = [timed(of_its_own) for _ in range(rounds)]
+    limit = "COPY and index builds, in one session"
+    met = compare("restore: gunzip | psql / into the same server", drps, into_server, 1.25, limit)
+    return compare("restore: gunzip | psql / into a scratch server", drps, scratch, 1.25, limit) and met
+
+
+def physical(folder: Path, wal: str) -> float:
+    """Seconds from an empty directory to a server that answers and has ended its recovery."""
+    log = take_stock([folder / "backups" / "wal"])
+    if wal == "none":
+        # To the end of the base: the segment that it ends in, and no more.
+        first = min(number for _, number in log.complete)
+        base = listing(folder / "backups", "base")[-1].manifest
+        ends = (
+            log.segment_size and int((base.wal_end_lsn or "0/0").partition("/")[2], 16) // log.segment_size
+            if base
+            else first
+        )
+        log.complete = {key: segment for key, segment in log.complete.items() if key[1] <= ends}
+    settings = {**AS_STACK, "hot_standby": "off", "archive_mode": "off"}
+
+    def restore(into: Path) -> None:
+        lay_out(listing(folder / "backups", "base"), log, into / "data", None)
+        with running(into / "data", into, settings, 600):
+            pass
+
+    with scratch_folder(folder) as into:
+        return timed(lambda: restore(into))
+
+
+def write_wal(server: Server, folder: Path) -> None:
+    """Have the shop work until there is as much WAL as is to be replayed."""
+    start = wal_size(folder)
+    part = 0
+    while wal_size(folder) - start < WAL_BYTES:
+        psql(
+            server, f"UPDATE sales SET quantity = quantity + 1 WHERE id % 50 = {part}; SELECT pg_switch_wal()"
+        )
+        part += 1
+
+
+def wal_size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in (folder / "backups" / "wal").iterdir())
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

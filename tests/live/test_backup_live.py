@@ -1,0 +1,274 @@
+"""Backups on real servers: they hold what is in the database, fail honestly, and are in the other site too."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from drbackup.contents import connect, tables
+from drbackup.manifest import Manifest
+
+from stack.wait import wait_until
+from tests.live.two_sites import Sites, start_backups, two_sites
+
+pytestmark = pytest.mark.live
+
+FOLDERS = ("postgresql", "base", "redis", "config")
+NIGHTLY = "/usr/local/bin/backup_database.sh"
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    with two_sites(tmp_path_factory.mktemp("runs")) as up:
+        yield up
+
+
+def names(sites: Sites, folder: str) -> list[str]:
+    """All that is in a folder of backups, hidden or not."""
+    return sites.backup("ls", "-A", f"/backups/{folder}").output.split()
+
+
+def manifest(sites: Sites, folder: str) -> Manifest:
+    """That of the newest backup."""
+    done = sites.backup("sh", "-c", f"cat $(ls /backups/{folder}/*.json | tail -n 1)")
+    assert done.exit_code == 0, done.output
+    return Manifest.from_json(done.output, folder)
+
+
+def ask(sites: Sites, question: str) -> Any:
+    with psycopg.connect(sites.a.dsn(), autocommit=True) as connection:
+        return (connection.execute(question).fetchone() or (None,))[0]
+
+
+@contextmanager
+def sales(sites: Sites) -> Iterator[None]:
+    """Sales for as long as it lasts, as many as one client can make."""
+    stop = threading.Event()
+
+    def sell() -> None:
+        with psycopg.connect(sites.a.dsn(), autocommit=True) as connection:
+            number = 0
+            while not stop.is_set():
+                number += 1
+                connection.execute(
+                    "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents) VALUES (%s, 1, 1, 99)",
+                    (f"during-{time.time_ns()}-{number}",),
+                )
+
+    thread = threading.Thread(target=sell)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_dump_made_under_load_holds_exactly_what_its_manifest_tells_of(sites: Sites) -> None:
+    with sales(sites):
+        done = sites.backup("drbackup", "dump")
+    assert done.exit_code == 0, done.output
+    made = manifest(sites, "postgresql")
+    restore = (
+        "psql -qd postgres -c 'CREATE DATABASE restored' && set -o pipefail &&"
+        f" gunzip -c /backups/postgresql/{made.file} | psql -qX1 -v ON_ERROR_STOP=1 -d restored >/dev/null"
+    )
+    try:
+        restored = sites.backup("bash", "-c", restore)
+        assert restored.exit_code == 0, restored.output
+        with connect(f"{sites.a.dsn()} dbname=restored") as connection:
+            assert tables(connection) == made.tables
+    finally:
+        sites.backup("psql", "-qd", "postgres", "-c", "DROP DATABASE IF EXISTS restored WITH (FORCE)")
+    assert set(made.tables or {}) == {"public.products", "public.sales"}
+    assert made.wal_lsn
+    assert made.system_identifier == str(ask(sites, "SELECT system_identifier FROM pg_control_system()"))
+    with connect(sites.a.dsn()) as connection:
+        now = tables(connection)
+    assert now["public.products"] == (made.tables or {})["public.products"]
+    assert now["public.sales"].rows >= (made.tables or {})["public.sales"].rows
+
+
+@pytest.mark.parametrize(
+    ("pg_dump", "reason"),
+    [
+        ("/usr/lib/postgresql/17/bin/pg_dump \"$@\"; echo 'pg_dump: error: boom' >&2; exit 1", "boom"),
+        ('/usr/lib/postgresql/17/bin/pg_dump "$@" | head -c 100000', "does not end as a dump ends"),
+        ("exit 0", "does not end as a dump ends"),
+        ("kill -9 $$", "pg_dump failed (-9)"),
+    ],
+    ids=["fails-at-the-end", "truncated", "empty", "killed"],
+)
+def test_a_dump_that_failed_says_so_and_leaves_nothing(sites: Sites, pg_dump: str, reason: str) -> None:
+    before = names(sites, "postgresql")
+    script = f"#!/bin/sh\n{pg_dump}\n"
+    sites.backup(
+        "sh", "-c", 'mkdir -p /fake && printf %s "$1" >/fake/pg_dump && chmod +x /fake/pg_dump', "-", script
+    )
+    done = sites.backup("sh", "-c", "PATH=/fake:$PATH drbackup dump")
+    assert done.exit_code == 2
+    assert reason in done.output
+    assert names(sites, "postgresql") == before
+
+
+def test_a_night_without_a_database_says_so_makes_the_rest_and_removes_nothing(sites: Sites) -> None:
+    sites.backup("sh", "-c", "mkdir -p /backups/postgresql; touch /backups/postgresql/.partial.killed")
+    before = set(names(sites, "postgresql")) - {".partial.killed"}
+    sites.a.container("postgres").pause()
+    try:
+        done = sites.backup(NIGHTLY)
+    finally:
+        sites.a.container("postgres").unpause()
+    assert done.exit_code == 1
+    assert "nightly: failed: dump, base" in done.output
+    assert "nothing is removed after a failure" in done.output
+    assert set(names(sites, "postgresql")) == before
+    assert manifest(sites, "redis")
+    metrics = sites.backup("curl", "-fsS", "http://127.0.0.1:9101/metrics").output
+    assert 'drbackup_last_run_failed{kind="dump"} 1.0' in metrics
+    assert 'drbackup_last_run_failed{kind="redis"} 0.0' in metrics
+
+
+def test_two_runs_at_once_are_refused(sites: Sites) -> None:
+    for command in ("dump", "base", "redis", "config", "offsite", "retention", "nightly"):
+        done = sites.backup("flock", "/backups/.drbackup.lock", "drbackup", command)
+        assert done.exit_code == 2
+        assert "another run" in done.output
+
+
+def test_a_save_of_the_cache_that_failed_is_no_backup(sites: Sites) -> None:
+    before = names(sites, "redis")
+    sites.a.exec("redis", ["chmod", "0555", "/data"], user="root")
+    try:
+        done = sites.backup("drbackup", "redis")
+    finally:
+        sites.a.exec("redis", ["chmod", "1777", "/data"], user="root")
+    assert done.exit_code == 2
+    assert "BGSAVE failed" in done.output
+    assert names(sites, "redis") == before
+    assert sites.backup("drbackup", "redis").exit_code == 0, (
+        "the next one is good, and Redis takes writes again"
+    )
+
+
+def test_the_rdb_holds_what_was_in_the_cache(sites: Sites) -> None:
+    assert sites.a.exec("redis", ["redis-cli", "-e", "SET", "kept", "in-the-rdb"]).exit_code == 0
+    assert sites.backup("drbackup", "redis").exit_code == 0
+    file = manifest(sites, "redis").file
+    assert sites.backup("grep", "-qa", "in-the-rdb", f"/backups/redis/{file}").exit_code == 0
+
+
+def test_a_night_is_in_the_vault_and_a_copy_that_rots_there_is_noticed(sites: Sites) -> None:
+    done = sites.backup(NIGHTLY)
+    assert done.exit_code == 0, done.output
+    tree = "cd {} && find {} -type f -exec sha256sum {{}} + | sort -k 2"
+    here = sites.backup("sh", "-c", tree.format("/backups", " ".join(FOLDERS))).output
+    there = sites.vault("sh", "-c", tree.format("/vault", " ".join(FOLDERS))).output
+    assert here == there
+    assert len(here.splitlines()) >= 10
+    assert sites.backup("drbackup", "offsite", "--all").exit_code == 0
+
+    file = manifest(sites, "postgresql").file
+    rot = "printf X | dd of=/vault/postgresql/{} conv=notrunc bs=1 seek=1000"
+    sites.vault("sh", "-c", rot.format(file))
+    done = sites.backup("drbackup", "offsite", "--all")
+    assert done.exit_code == 1
+    assert f"postgresql/{file} has other content" in done.output
+    sites.vault("truncate", "-s", "-1", f"/vault/postgresql/{file}")
+    done = sites.backup("drbackup", "offsite")
+    assert done.exit_code == 1
+    assert "bytes, not" in done.output
+    sites.vault("rm", f"/vault/postgresql/{file}", f"/vault/postgresql/{file}.json")
+
+
+def test_what_has_rotted_here_does_not_get_its_name_there(sites: Sites) -> None:
+    assert sites.backup("drbackup", "config").exit_code == 0
+    file = manifest(sites, "config").file
+    path = f"/backups/config/{file}"
+    try:
+        sites.backup("sh", "-c", f"printf X | dd of={path} conv=notrunc bs=1 seek=100")
+        done = sites.backup("drbackup", "offsite")
+        assert done.exit_code == 1
+        assert f"config/{file} has other content" in done.output
+        assert file not in sites.vault("ls", "/vault/config").output
+    finally:
+        sites.backup("rm", path, f"{path}.json")
+
+
+def test_a_vault_that_cannot_be_reached_fails_the_night(sites: Sites) -> None:
+    sites.b.container("vault").pause()
+    try:
+        done = sites.backup("drbackup", "offsite")
+    finally:
+        sites.b.container("vault").unpause()
+    assert done.exit_code == 2
+    assert "rclone failed" in done.output
+
+
+def test_a_write_is_in_the_vault_within_a_second_and_again_after_the_server_was_away(sites: Sites) -> None:
+    for away in (False, True):
+        if away:
+            sites.a.container("postgres").restart()
+        wait_until(
+            lambda: ask(sites, "SELECT active FROM pg_replication_slots WHERE slot_name = 'vault'"),
+            timeout_s=30,
+            what="the vault receives",
+        )
+        mark = f"in-the-vault-{time.time_ns()}"
+        with psycopg.connect(sites.a.dsn(), autocommit=True) as connection:
+            connection.execute(
+                "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents) VALUES (%s, 1, 1, 99)",
+                (mark,),
+            )
+            written = connection.execute("SELECT pg_current_wal_lsn()").fetchone()
+            arrived = "SELECT restart_lsn >= %s::pg_lsn FROM pg_replication_slots WHERE slot_name = 'vault'"
+            wait_until(
+                lambda: (connection.execute(arrived, written).fetchone() or [False])[0],  # noqa: B023
+                timeout_s=1,
+                every_s=0.01,
+                what="the vault has it on disk",
+            )
+        found = sites.vault("sh", "-c", f"grep -la {mark} /vault/wal/*")
+        assert found.exit_code == 0, found.output
+
+
+def test_the_archive_never_takes_another_segment_of_the_same_name(sites: Sites) -> None:
+    name = ask(sites, "SELECT pg_walfile_name(pg_current_wal_lsn())")
+    archived = "SELECT archived_count FROM pg_stat_archiver"
+    before, failed = ask(sites, archived), ask(sites, "SELECT failed_count FROM pg_stat_archiver")
+    sites.backup("sh", "-c", f"printf precious >/wal_archive/{name}")
+    ask(sites, "SELECT pg_switch_wal() FROM pg_create_restore_point('archive')")
+    wait_until(
+        lambda: ask(sites, "SELECT failed_count FROM pg_stat_archiver") > failed,
+        timeout_s=30,
+        what="the archive command refuses",
+    )
+    assert sites.backup("cat", f"/wal_archive/{name}").output == "precious"
+    sites.backup("rm", f"/wal_archive/{name}")
+    wait_until(lambda: ask(sites, archived) > before, timeout_s=90, what="it is archived after all")
+
+
+def test_cron_makes_good_backups_by_itself(sites: Sites) -> None:
+    start_backups(sites.a, "* * * * *")
+    before = {folder: names(sites, folder) for folder in FOLDERS}
+    wait_until(
+        lambda: "nightly: all is well" in sites.a.container("backup").logs().decode(),
+        timeout_s=100,
+        every_s=0.5,
+        what="cron's run ends well",
+        why_not=lambda: sites.a.container("backup").logs(tail=5).decode(),
+    )
+    for folder in FOLDERS:
+        assert len(names(sites, folder)) == len(before[folder]) + 2, folder
+    listed = json.loads(sites.backup("drbackup", "list", "--json").output)
+    assert [backup["problem"] for backup in listed["backups"]] == [""] * len(listed["backups"])
+    start_backups(sites.a)
+    assert sites.backup("test", "-e", "/etc/cron.d/drp-test").exit_code == 1, (
+        "and no more when it is not asked for"
+    )

@@ -1,0 +1,203 @@
+"""What a recovery is made of: which base, which segments, which settings; and what is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from drbackup import pitr
+from drbackup.errors import Bad, Cannot
+from drbackup.layout import Backup, listing, manifest_path, name
+from drbackup.manifest import File, Manifest, read
+from drbackup.pitr import choose_bases, lay_out, read_target
+from drbackup.seal import sha256
+from drbackup.wal import take_stock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.backup_samples import (
+    LAST_NIGHT,
+    SEGMENT,
+    write_base,
+    write_history,
+    write_manifest,
+    write_segment,
+)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-11-24", "2026-11-24T12:00:00", "2026-11-24 12:00:00"])
+def test_a_target_is_a_time_with_its_offset(text: str) -> None:
+    with pytest.raises(Cannot, match=r"\+00:00"):
+        read_target(text)
+
+
+def test_a_target_is_read_in_its_own_zone() -> None:
+    assert read_target("latest") is None
+    assert read_target("2026-11-24T12:00:00.25+02:00") == datetime(2026, 11, 24, 10, 0, 0, 250000, UTC)
+    assert read_target("2026-11-24T10:00:00Z") == datetime(2026, 11, 24, 10, tzinfo=UTC)
+
+
+def base_at(finished: datetime) -> Backup:
+    file = name("base", finished)
+    manifest = Manifest("base", file, 1, "0" * 64, finished, finished)
+    return Backup("base", Path(file), finished, manifest)
+
+
+@given(
+    ends=st.lists(st.integers(0, 100), unique=True, min_size=1),
+    target=st.none() | st.integers(-5, 105),
+)
+def test_the_base_is_the_last_that_had_ended_before_the_target(ends: list[int], target: int | None) -> None:
+    bases = [base_at(LAST_NIGHT + timedelta(minutes=end)) for end in ends]
+    moment = None if target is None else LAST_NIGHT + timedelta(minutes=target)
+    before = sorted(end for end in ends if target is None or end <= target)
+    if not before:
+        with pytest.raises(Bad, match="no-base"):
+            choose_bases(bases, moment)
+        return
+    chosen = [manifest.finished_utc for _, manifest in choose_bases(bases, moment)]
+    assert chosen == [LAST_NIGHT + timedelta(minutes=end) for end in reversed(before)]
+
+
+def test_no_base_at_all() -> None:
+    with pytest.raises(Bad, match="no-base"):
+        choose_bases([Backup("base", Path("base"), LAST_NIGHT, None, "no manifest")], None)
+
+
+# Laying out, with tar and with what is no PostgreSQL --------------------------------------------------------------
+
+
+def pack(base: Path, auto: str = "") -> None:
+    """Put archives into a base that was made by hand, and say so in its manifest."""
+    data = base.parent / f".{base.name}"
+    (data / "wal").mkdir(parents=True)
+    (data / "PG_VERSION").write_text("17\n")
+    (data / "postgresql.auto.conf").write_text(auto)
+    for archive, folder, entries in (
+        ("base.tar", data, ["PG_VERSION", "postgresql.auto.conf"]),
+        ("pg_wal.tar", data / "wal", ["."]),
+    ):
+        subprocess.run(["tar", "-cf", str(base / archive), "-C", str(folder), *entries], check=True)
+    files = {path.name: File(path.stat().st_size, sha256(path)) for path in base.iterdir()}
+    manifest = read(manifest_path(base))
+    write_manifest(base, replace(manifest, files=files, bytes=sum(file.bytes for file in files.values())))
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A base that ends in segment 3, and the log up to segment 5, which is partial. Nobody is handed anything."""
+    monkeypatch.setattr(pitr, "hand_over", lambda path: None)
+    pack(write_base(tmp_path, 3))
+    for number in (3, 4):
+        write_segment(tmp_path / "wal", number)
+    write_segment(tmp_path / "wal", 5, partial=True)
+    return tmp_path
+
+
+def laid_out(root: Path, target: datetime | None = None) -> Path:
+    into = root / "into"
+    lay_out(listing(root, "base"), take_stock([root / "wal"]), into, target)
+    return into
+
+
+def log_of(into: Path) -> Sequence[str]:
+    return sorted(path.name for path in (into / "drbackup_wal").iterdir())
+
+
+def settings_of(into: Path) -> str:
+    return (into / "postgresql.auto.conf").read_text(encoding="utf-8")
+
+
+def test_the_partial_segment_lies_under_its_real_name(root: Path) -> None:
+    into = laid_out(root)
+    assert log_of(into) == [f"00000001{0:08X}{number:08X}" for number in (3, 4, 5)]
+    assert (into / "drbackup_wal" / "000000010000000000000005").stat().st_size == SEGMENT
+    assert (into / "recovery.signal").exists()
+    assert (into / "PG_VERSION").exists()
+    assert not (into / pitr.GROWING).exists()
+    assert into.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_recovery_to_the_latest_has_no_target_but_its_timeline(root: Path) -> None:
+    said = settings_of(laid_out(root))
+    assert "recovery_target_time =" not in said
+    assert "recovery_target_timeline = '1'" in said
+    assert "recovery_target_action = 'promote'" in said
+
+
+def test_the_target_of_an_earlier_recovery_is_forgotten(root: Path) -> None:
+    older = LAST_NIGHT + timedelta(hours=1)
+    base = write_base(root, 3, older)
+    pack(base, "work_mem = '8MB'\nrecovery_target_lsn = '0/1'\nrestore_command = 'false'\n")
+    said = settings_of(laid_out(root))
+    assert "work_mem = '8MB'" in said
+    assert "recovery_target_lsn" not in said
+    assert said.count("restore_command") == 1
+
+
+def test_the_moment_is_written_with_its_offset(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pitr, "_ended_after", lambda *_: True)
+    said = settings_of(laid_out(root, LAST_NIGHT + timedelta(hours=3, microseconds=250)))
+    assert "recovery_target_time = '2026-11-24 05:00:00.000250+00'" in said
+
+
+def test_a_log_that_ends_before_the_moment_is_recovered_to_its_end(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pitr, "_ended_after", lambda *_: False)
+    assert "recovery_target_time =" not in settings_of(laid_out(root, LAST_NIGHT + timedelta(hours=3)))
+
+
+def test_a_gap_is_an_error_unless_the_moment_lies_before_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "wal" / "000000010000000000000004").unlink()
+    for target, beyond in ((None, False), (LAST_NIGHT + timedelta(hours=3), False)):
+        monkeypatch.setattr(pitr, "_ended_after", lambda *_, beyond=beyond: beyond)
+        with pytest.raises(Bad, match=r"wal-gap: 000000010000000000000004 is not there"):
+            laid_out(root, target)
+        assert list((root / "into").iterdir()) == [], "nothing that looks like a cluster is left"
+    monkeypatch.setattr(pitr, "_ended_after", lambda *_: True)
+    assert log_of(laid_out(root, LAST_NIGHT + timedelta(hours=3))) == ["000000010000000000000003"]
+
+
+def test_histories_of_every_timeline_are_given_to_the_server(root: Path) -> None:
+    write_segment(root / "wal", 5, timeline=2)
+    write_history(root / "wal", 2, [(1, 5 * SEGMENT + 100)])
+    into = laid_out(root)
+    assert "00000002.history" in log_of(into)
+    assert "000000020000000000000005" in log_of(into)
+    assert "recovery_target_timeline = '2'" in settings_of(into)
+
+
+def test_nothing_is_laid_over_anything(root: Path) -> None:
+    (root / "into").mkdir()
+    (root / "into" / "precious").touch()
+    with pytest.raises(Cannot, match="nothing is restored over data"):
+        laid_out(root)
+    assert [path.name for path in (root / "into").iterdir()] == ["precious"]
+
+
+def test_what_a_killed_run_has_left_is_done_again(root: Path) -> None:
+    (root / "into" / pitr.GROWING / "base").mkdir(parents=True)
+    (root / "into" / "base").mkdir()
+    assert not (laid_out(root) / "base").exists()
+
+
+def test_a_damaged_base_is_passed_over(root: Path) -> None:
+    newest = write_base(root, 4, LAST_NIGHT + timedelta(hours=1))
+    pack(newest)
+    with (newest / "base.tar").open("r+b") as file:
+        file.seek(700)
+        file.write(b"?")
+    laid = lay_out(listing(root, "base"), take_stock([root / "wal"]), root / "into", None)
+    assert laid.base.path.name == name("base", LAST_NIGHT)
+    os.remove(laid.base.path / "base.tar")
+    with pytest.raises(Bad, match="no base can be used"):
+        lay_out(listing(root, "base"), take_stock([root / "wal"]), root / "other", None)
+    assert list((root / "other").iterdir()) == []
