@@ -169,6 +169,11 @@ class Stack:
         temporary.write_text(json.dumps({**self.variables, name: value}) + "\n", encoding="utf-8")
         temporary.replace(self._variables_file)
 
+    def forget_variables(self) -> None:
+        """Have both sites' Compose file see the defaults again: for when there is nothing of them any more."""
+        for site in (self, self.standby):
+            site._variables_file.unlink(missing_ok=True)
+
     @property
     def _variables_file(self) -> Path:
         return self.run_dir / f"variables-{self.site}.json"

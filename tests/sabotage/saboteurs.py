@@ -72,4 +72,14 @@ SABOTEURS = (
     Saboteur("pitr_too_late", "test_rows_deleted", "FAIL", "rows that were there before the load"),
     Saboteur("partial_ignored", "test_corruption", "FAIL", "No data loss: [1-9]"),
     Saboteur("receiver_frozen", "test_corruption", "FAIL", "the RPO is 60 s"),
+    # Each of these costs two new sites: the drill ends where no other could begin.
+    Saboteur("name_never_moves", "test_site_lost", "FAIL", "DNS updated: .* is 127.0.0.1 "),
+    Saboteur(
+        "fence_is_down", "test_site_lost", "FAIL", "site a came back and was not fenced: .* takes writes"
+    ),
+    Saboteur("standby_of_yesterday", "test_site_lost", "FAIL", "runbook site-lost climbed all its rungs"),
+    Saboteur("vault_cut_off", "test_site_lost", "FAIL", "the RPO is 10 s"),
+    Saboteur(
+        "partial_left_out", "test_site_lost", "FAIL", "the RPO is 10 s|Data consistent|Database restored"
+    ),
 )
