@@ -273,3 +273,19 @@ def test_cron_makes_good_backups_by_itself(sites: Sites) -> None:
     assert sites.backup("test", "-e", "/etc/cron.d/drp-test").exit_code == 1, (
         "and no more when it is not asked for"
     )
+
+
+def test_at_rest_backups_are_encrypted_for_whoever_has_the_key(sites: Sites) -> None:
+    script = """
+        rm -rf /tmp/sealed /tmp/key && age-keygen -o /tmp/key 2>/dev/null && export DRBACKUP_ROOT=/tmp/sealed
+        export DRBACKUP_AGE_RECIPIENT=$(age-keygen -y /tmp/key)
+        for kind in dump base redis config; do drbackup $kind || exit 1; done
+        age -d -i /tmp/key /tmp/sealed/postgresql/*.sql.gz.age | gunzip | grep -c 'database dump complete'
+        age -d -i /tmp/key /tmp/sealed/base/base_*/base.tar.age | tar -t | grep -c PG_VERSION
+        find /tmp/sealed -type f ! -name '*.json' ! -name '*.age'
+    """
+    done = sites.backup("bash", "-c", script)
+    sites.backup("rm", "-rf", "/tmp/sealed", "/tmp/key")
+    assert done.exit_code == 0, done.output
+    plain = [line for line in done.output.splitlines() if line.startswith("/tmp/sealed/")]
+    assert sorted(path.rsplit("/", 1)[1] for path in plain) == [".drbackup.lock", "backup_manifest"]
