@@ -1,4 +1,4 @@
-"""Somebody has silenced the dashboard's alerts, and forgotten it."""
+"""Somebody has silenced the alerts, and forgotten it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def pytest_drill_phase(drill: Drill, phase: str) -> None:
         httpx.post(
             f"{alertmanager}/api/v2/silences",
             json={
-                "matchers": [{"name": "alertname", "value": "Dashboard.*", "isRegex": True, "isEqual": True}],
+                "matchers": [{"name": "alertname", "value": "Da.*", "isRegex": True, "isEqual": True}],
                 "startsAt": now.isoformat(),
                 "endsAt": (now + timedelta(hours=1)).isoformat(),
                 "createdBy": "saboteur",
