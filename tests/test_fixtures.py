@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def test_looking_at_the_drills_starts_nothing(tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = run_pytest("-m", "monthly_drill", "--collect-only", "-q", "--reports-dir", str(out))
     assert done.returncode == 0
-    assert "6 tests collected" in done.stdout
+    assert re.search(r"^[1-9]\d* tests collected", done.stdout, re.M), done.stdout
     assert not out.exists()
 
 
