@@ -19,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Read a recovery procedure of the plan, or carry it out.",
 )
-Name = Annotated[str, typer.Argument(help="The runbook: dashboard-down, database-lost or redis-down.")]
+Name = Annotated[str, typer.Argument(help="The runbook, as dashboard-down: a scenario's key in the plan.")]
 Which = Annotated[
     str,
     typer.Option("--stack", metavar="ID", help="The stack's id, or the folder of its run; else the newest."),

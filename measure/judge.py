@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from measure.compare import Comparison
 from measure.timeline import Span
@@ -36,6 +36,7 @@ class Promises:
     """What the plan promises, in seconds; None: it promises nothing of the kind.
 
     :param recovery: what the recovery time is called: ``RTO``, or ``failover SLA`` in that procedure.
+    :param rpo_of: what ``rpo_s`` is about: the ledger's sales, or the series that monitoring records.
     :param max_stall_s: how long the observer may stand still.
     """
 
@@ -44,6 +45,7 @@ class Promises:
     detection_s: float | None
     max_stall_s: float
     recovery: str = "RTO"
+    rpo_of: Literal["sales", "series"] = "sales"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Evidence:
     :param observer_died: why the observer is not there any more; None: it ended in order.
     :param acked_before: acknowledged writes before T0, for each way of writing that the load should use.
     :param workload_died: why the workload is not there any more; None: it ended in order.
+    :param series_lost_s: of how many seconds the series are lost; None: it is not known.
     :param baseline: differences from before (:func:`measure.baseline.compare`).
     :param residue: traces that were left behind.
     :param failures: what else went wrong for certain, each a sentence.
@@ -89,6 +92,7 @@ class Evidence:
     detection: Detection | None = None
     observer_died: str | None = None
     workload_died: str | None = None
+    series_lost_s: float | None = None
     boxes: Sequence[BoxResult] = ()
     comparisons: Sequence[Comparison] = ()
     baseline: Sequence[str] = ()
@@ -212,6 +216,8 @@ def _detection(target: float, evidence: Evidence, unseen: Sequence[str]) -> Obje
 def _data(promises: Promises, evidence: Evidence) -> Objective:
     """The RPO. What else the ledger found is told by :func:`_failures` and :func:`_not_proved`."""
     target, ledger = promises.rpo_s, evidence.ledger
+    if promises.rpo_of == "series" and target is not None:
+        return _series(target, evidence.series_lost_s)
     idle = _idle(evidence)
     if ledger is None:
         note = "the data was not compared: there is no ledger"
@@ -220,6 +226,16 @@ def _data(promises: Promises, evidence: Evidence) -> Objective:
         return Objective("RPO", target, ledger.rpo_actual_s, None, Verdict.INVALID, idle[0])
     note = "".join(f"ledger: {reason}" for reason in ledger.reasons[:1])
     return Objective("RPO", target, ledger.rpo_actual_s, None, ledger.verdict, note)
+
+
+def _series(target: float, lost_s: float | None) -> Objective:
+    if lost_s is None:
+        note = "how much of the series is lost is not known"
+        return Objective("RPO", target, None, None, Verdict.INVALID, note)
+    if lost_s > target:
+        note = f"the series of {lost_s:.0f} s are lost, the RPO is {target:g} s"
+        return Objective("RPO", target, lost_s, None, Verdict.FAIL, note)
+    return Objective("RPO", target, lost_s, None, Verdict.PASS)
 
 
 def _idle(evidence: Evidence) -> list[str]:

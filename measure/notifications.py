@@ -176,3 +176,13 @@ def firing(alertmanager_url: str) -> set[str]:
     answer = httpx.get(f"{alertmanager_url}/api/v2/alerts", params={"active": "true"}, trust_env=False)
     answer.raise_for_status()
     return {alert["labels"]["alertname"] for alert in answer.json()}
+
+
+def monitoring_lost(receiver_url: str) -> bool:
+    """Whether the dead man's switch at the far end misses the alert that always fires.
+
+    :raises httpx.HTTPError: when the receiver does not answer.
+    """
+    answer = httpx.get(f"{receiver_url}/watchdog", trust_env=False)
+    answer.raise_for_status()
+    return bool(answer.json()["lost"])

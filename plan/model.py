@@ -254,6 +254,7 @@ class DrillSettings(_Part):
     backup_timeout: PositiveDuration
     request_timeout: PositiveDuration
     validation_timeout: PositiveDuration
+    disk_used: Ratio
     memory_critical: Ratio
     probes_in_a_row: int = Field(ge=1)
     steady_availability: Ratio

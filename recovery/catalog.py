@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from plan.errors import UserError
 from plan.model import Plan
-from recovery import scenario_1, scenario_2, scenario_3
+from recovery import monitoring_lost, scenario_1, scenario_2, scenario_3, scenario_4
 from recovery.runbook import Runbook
 
 _RUNBOOKS = {
     scenario_1.NAME: scenario_1.runbook,
     scenario_2.NAME: scenario_2.runbook,
     scenario_3.NAME: scenario_3.runbook,
+    scenario_4.NAME: scenario_4.runbook,
+    monitoring_lost.NAME: monitoring_lost.runbook,
 }
 NAMES = tuple(_RUNBOOKS)
 """Each is the key of its scenario in ``drp.toml``."""

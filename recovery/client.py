@@ -60,3 +60,16 @@ class Client:
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()["data"]["result"]
         return found
+
+    def targets(self) -> list[dict[str, Any]]:
+        """What Prometheus is to scrape, and how its last attempt at each went.
+
+        :raises httpx.HTTPError: when it does not answer.
+        :raises LookupError: while it publishes no port.
+        """
+        answer = self._http.get(
+            f"{self._stack.url('prometheus', 9090)}/api/v1/targets", params={"state": "active"}
+        )
+        answer.raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["data"]["activeTargets"]
+        return found

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from measure.baseline import Baseline
 from plan.model import Plan
-from recovery import scenario_1, scenario_2, scenario_3
+from recovery import monitoring_lost, scenario_1, scenario_2, scenario_3, scenario_4
 from recovery.boxes import Examine, recovery_time, validation
 from recovery.client import Client
 from recovery.dashboard_boxes import DashboardBoxes
 from recovery.database_boxes import DatabaseBoxes
+from recovery.disk_boxes import DiskBoxes
 from recovery.model import Validate
+from recovery.monitoring_boxes import MonitoringBoxes
 from recovery.redis_boxes import RedisBoxes
 from stack.stack import Stack
 
@@ -43,6 +45,10 @@ def live_validation(
         scenario_1.NAME: lambda: DashboardBoxes(stack, client, plan.drill, since).examiners,
         scenario_2.NAME: lambda: DatabaseBoxes(stack, client, before).examiners,
         scenario_3.NAME: lambda: RedisBoxes(stack, client, plan.drill).examiners,
+        scenario_4.NAME: lambda: DiskBoxes(stack, client, plan.drill, since).examiners,
+        monitoring_lost.NAME: lambda: (
+            MonitoringBoxes(stack, client, since, plan.components[scenario.component].rpo).examiners
+        ),
     }[name]()
     if t_zero is not None:
         examine["recovery-time"] = recovery_time(t_zero, scenario.rto)

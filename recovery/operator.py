@@ -42,6 +42,8 @@ class Operator:
             match shlex.split(self.spell(command)):
                 case ["docker", "compose", *arguments]:
                     return Ran(True, self._stack.compose(*arguments, timeout_s=timeout_s))
+                case ["docker", "exec", "--user", user, _, *argv]:
+                    return self._exec(first_service(command), argv, timeout_s, user)
                 case ["docker", "exec", _, *argv]:
                     return self._exec(first_service(command), argv, timeout_s)
                 case ["docker", *_] as argv:
@@ -65,8 +67,8 @@ class Operator:
             return Ran(False, str(error) or type(error).__name__)
         raise ValueError(f"a runbook cannot do this: {command}")
 
-    def _exec(self, service: str, argv: Sequence[str], timeout_s: float) -> Ran:
-        done = self._stack.exec(service, argv, timeout_s)
+    def _exec(self, service: str, argv: Sequence[str], timeout_s: float, user: str = "") -> Ran:
+        done = self._stack.exec(service, argv, timeout_s, user)
         late = f"\nit took longer than {timeout_s:g} s" if done.exit_code in (124, 137) else ""
         return Ran(done.exit_code == 0, done.output + late)
 

@@ -83,4 +83,11 @@ SABOTEURS = (
     Saboteur("pitr_too_late", "test_rows_deleted", "FAIL", "rows that were there before the load"),
     Saboteur("partial_ignored", "test_corruption", "FAIL", "No data loss: [1-9]"),
     Saboteur("receiver_frozen", "test_corruption", "FAIL", "the RPO is 60 s"),
+    Saboteur("clean_up_by_age", "test_backup_disk_full", "FAIL", "took backups that the retention needs"),
+    Saboteur("disk_alert_muted", "test_disk_that_fills", "FAIL", "no notification of DiskAlmostFull arrived"),
+    Saboteur("fill_file_left", "test_data_disk_full", "FAIL", "left behind: .*dr-drill-fill-forgotten"),
+    Saboteur("switch_deaf", "test_monitoring_killed", "FAIL", "no notification of MonitoringLost arrived"),
+    Saboteur(
+        "series_gone", "test_monitoring_removed", "INVALID|FAIL", "nothing is left from before the outage"
+    ),
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.marks import FILE_PREFIX
 from reports.record import DrillRecord, Record
 from stack.stack import COMPOSE_FILE, Stack
 from tests.sabotage.saboteurs import SABOTEURS, Saboteur
@@ -77,6 +78,8 @@ def spoiled(stack: Stack, saboteur: Saboteur) -> Iterator[None]:
         for volume in stack.docker.volumes.list(filters={"name": "forgotten"}):
             if volume.attrs["Labels"].items() >= stack.labels.items():
                 volume.remove()
+        forgotten = ["find", "/hold", "-maxdepth", "2", "-name", f"{FILE_PREFIX}*", "-delete"]
+        stack.exec("holder", forgotten, user="root")
         # The next drill makes backups of its own; and cron goes on.
         stack.exec("backup", ["sh", "-c", "rm -rf /backups/*/*; pkill -CONT -x cron"], user="root")
         stack.exec("redis", ["redis-cli", "FLUSHALL"])  # a rotten dashboard's keys would outlive it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from datetime import UTC, datetime
 from typing import Any
@@ -43,26 +42,3 @@ class Inbox:
         with self._arrived:
             self._arrived.wait_for(lambda: self._seq > seq, min(max(wait_s, 0.0), LONGEST_WAIT_S))
             return [entry for entry in self._entries if entry["seq"] > seq]
-
-
-class DeadMansSwitch:
-    """Remembers when the alert that always fires was last heard."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._heard = 0
-        self._last = 0.0
-        self._last_utc: str | None = None
-
-    def hear(self) -> None:
-        """It has just been heard."""
-        with self._lock:
-            self._heard += 1
-            self._last = time.monotonic()
-            self._last_utc = datetime.now(UTC).isoformat()
-
-    def state(self) -> dict[str, Any]:
-        """How often it was heard, when last, and how long ago that is in seconds (null: never)."""
-        with self._lock:
-            age_s = round(time.monotonic() - self._last, 3) if self._heard else None
-            return {"heard": self._heard, "last_utc": self._last_utc, "age_s": age_s}

@@ -3,9 +3,9 @@
 =====================================  ==========================================================================
 ``POST /webhook``, ``/slack``,         what Alertmanager sends to a webhook, to Slack, to PagerDuty
 ``/pagerduty``
-``POST /watchdog``                     the dead man's switch
+``POST /watchdog``                     the dead man's switch; not heard for too long, it pages on all three channels
 ``GET /notifications?after=N&wait=S``  what came after number N, waiting up to S seconds (30 at most) for the first
-``GET /watchdog``                      ``{"heard": times, "last_utc": …, "age_s": seconds or null}``
+``GET /watchdog``                      ``{"heard": times, "last_utc": …, "age_s": seconds or null, "lost": bool}``
 ``GET /health``                        ``{"status": "ok"}``
 =====================================  ==========================================================================
 """
@@ -17,8 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from receiver.inbox import DeadMansSwitch, Inbox
-from receiver.payloads import READERS, PayloadError, read
+from receiver.inbox import Inbox
+from receiver.payloads import READERS, Notification, PayloadError, read
+from receiver.switch import PATIENCE_S, DeadMansSwitch
 
 LARGEST_BODY = 1 << 20
 # As the services themselves answer: PagerDuty's accepted is 202.
@@ -30,15 +31,22 @@ _ACCEPTED: dict[str, tuple[int, Any]] = {
 
 
 class Receiver(ThreadingHTTPServer):
-    """Listens on ``address`` and keeps what arrives in memory."""
+    """Listens on ``address`` and keeps what arrives in memory.
+
+    :param patience_s: for so many seconds the dead man's switch need not be heard.
+    """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    def __init__(self, address: tuple[str, int], patience_s: float = PATIENCE_S) -> None:
         super().__init__(address, _Handler)
         self.inbox = Inbox()
-        self.switch = DeadMansSwitch()
+        self.switch = DeadMansSwitch(self.take, patience_s)
+
+    def take(self, notification: Notification) -> None:
+        """Keep what has arrived, or what the dead man's switch says."""
+        _say({"level": "INFO", "message": "notification", **self.inbox.put(notification)})
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -94,8 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
             # 400: Alertmanager does not try such a message again.
             self._answer(400, {"error": why})
             return
-        entry = self.server.inbox.put(notification)
-        _say({"level": "INFO", "message": "notification", **entry})
+        self.server.take(notification)
         self._answer(*_ACCEPTED[self.path])
 
     def _answer(self, status: int, content: Any) -> None:
