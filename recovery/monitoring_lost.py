@@ -25,7 +25,7 @@ def runbook(plan: Plan) -> Runbook:
     ready = tuple(
         Step(
             section[3],
-            f"{title[3]}: {service}",
+            title[3],
             command,
             "ready",
             timeout_s=plan.drill.request_timeout.total_seconds(),
@@ -99,7 +99,7 @@ def runbook(plan: Plan) -> Runbook:
         monitor=Rung(
             "monitor",
             tuple(
-                Step(section[3], f"Check that it stays: {service}", command, "ready", timeout_s)
+                Step(section[3], "Check that it stays", command, "ready", timeout_s)
                 for service, command in _READY
             ),
         ),

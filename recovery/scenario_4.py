@@ -93,7 +93,7 @@ def runbook(plan: Plan) -> Runbook:
                     *(
                         Step(
                             section[4],
-                            f"{title[4]}: {service}",
+                            title[4],
                             f"docker compose restart --timeout 20 {service}",
                             "it is started anew",
                             timeout_s + 20,

@@ -78,7 +78,7 @@ def test_the_plan_is_shown_whole_at_80_columns(dr: Dr) -> None:
     assert "…" not in done.stdout
     for said in (
         "Dashboard API",
-        "Scenario 5",
+        "Scenario 6",
         "Test 3",
         "0 2 * * *",
         "T+15 min",
@@ -91,7 +91,7 @@ def test_the_plan_is_shown_whole_at_80_columns(dr: Dr) -> None:
 def test_a_good_plan_is_said_to_be_good(dr: Dr) -> None:
     done = dr("plan", "check")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "4 components, 5 scenarios, 3 procedures" in done.stdout
+    assert "4 components, 6 scenarios, 3 procedures" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -219,3 +219,29 @@ def test_trouble_never_passes_and_always_has_a_reason(change: dict[str, Any]) ->
 def test_more_trouble_never_makes_a_certain_failure_better(change: dict[str, Any]) -> None:
     certain = replace(GOOD, **{**change, "residue": ["a file"]})
     assert judge(PROMISES, certain).verdict is FAIL
+
+
+@pytest.mark.parametrize(
+    ("lost_s", "verdict", "reasons"),
+    [
+        (30.0, PASS, []),
+        (3600.0, PASS, []),
+        (3700.0, FAIL, ["the series of 3700 s are lost, the RPO is 3600 s"]),
+        (None, INVALID, ["how much of the series is lost is not known"]),
+    ],
+)
+def test_the_rpo_of_monitoring_is_about_its_series(
+    lost_s: float | None, verdict: Verdict, reasons: list[str]
+) -> None:
+    promises = replace(PROMISES, rpo_s=3600, rpo_of="series")
+    found = judge(promises, replace(GOOD, series_lost_s=lost_s))
+    assert (found.verdict, found.reasons) == (verdict, reasons)
+    [objective] = [each for each in found.objectives if each.name == "RPO"]
+    assert (objective.target_s, objective.actual_s, objective.verdict) == (3600, lost_s, verdict)
+
+
+def test_sales_that_are_lost_with_monitoring_fail_all_the_same() -> None:
+    promises = replace(PROMISES, rpo_s=3600, rpo_of="series")
+    lost = Ledger(FAIL, ("1 write acknowledged and lost",), 3.0)
+    found = judge(promises, replace(GOOD, series_lost_s=10.0, ledger=lost))
+    assert (found.verdict, found.reasons) == (FAIL, ["ledger: 1 write acknowledged and lost"])

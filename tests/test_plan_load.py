@@ -76,6 +76,7 @@ def test_objectives(plan: Plan, component: str, rto: int, rpo: int | None, prior
         ("redis-down", 3, 3, 5, 5, 5),
         ("disk-full", 4, 5, 20, 6, 4),
         ("site-lost", 5, 0, 120, 6, 5),
+        ("monitoring-lost", 6, 5, 30, 4, 4),
     ],
 )
 def test_scenarios(

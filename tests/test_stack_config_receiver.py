@@ -13,6 +13,7 @@ import pytest
 from receiver.inbox import Inbox
 from receiver.payloads import Notification, PayloadError, read
 from receiver.server import Receiver
+from receiver.switch import DeadMansSwitch
 
 SUMMARY = "Redis does not answer"
 LABELS = {"alertname": "RedisDown", "component": "redis", "scenario": "3", "severity": "critical"}
@@ -188,10 +189,10 @@ def test_whoever_waits_in_vain_is_told_so_in_time(receiver: httpx.Client) -> Non
 
 
 def test_the_dead_mans_switch_is_heard_and_is_no_notification(receiver: httpx.Client) -> None:
-    assert receiver.get("/watchdog").json() == {"heard": 0, "last_utc": None, "age_s": None}
+    assert receiver.get("/watchdog").json() == {"heard": 0, "last_utc": None, "age_s": None, "lost": False}
     receiver.post("/watchdog", json=webhook()).raise_for_status()
     state = receiver.get("/watchdog").json()
-    assert state["heard"] == 1
+    assert (state["heard"], state["lost"]) == (1, False)
     assert 0 <= state["age_s"] < 2
     assert receiver.get("/notifications").json() == []
 
@@ -219,3 +220,46 @@ def test_other_requests_are_answered_for_what_they_are(
 
 def test_a_body_of_unknown_length_is_not_read(receiver: httpx.Client) -> None:
     assert receiver.post("/webhook", content=iter([b"{}"])).status_code == 413
+
+
+PATIENCE_S = 0.3
+
+
+def test_who_has_never_been_heard_is_not_missed() -> None:
+    inbox = Inbox()
+    with DeadMansSwitch(inbox.put, 0.05) as switch:
+        assert inbox.after(0, 0.3) == []
+        assert switch.state()["lost"] is False
+
+
+def test_who_falls_silent_is_missed_once_on_every_channel_and_not_before_his_time() -> None:
+    inbox = Inbox()
+    with DeadMansSwitch(inbox.put, PATIENCE_S) as switch:
+        for _ in range(4):
+            switch.hear()
+            last = time.monotonic()
+            assert inbox.after(0, PATIENCE_S / 3) == [] or time.monotonic() - last >= PATIENCE_S
+        assert inbox.after(0, 5)[0]["status"] == "firing"
+        assert time.monotonic() - last >= PATIENCE_S
+        assert inbox.after(3, 3 * PATIENCE_S) == []
+        assert [entry["channel"] for entry in inbox.after(0, 0)] == ["webhook", "slack", "pagerduty"]
+        assert switch.state()["lost"] is True
+
+
+def test_who_is_heard_again_is_missed_no_more_and_may_fall_silent_again() -> None:
+    inbox = Inbox()
+    with DeadMansSwitch(inbox.put, PATIENCE_S) as switch:
+        switch.hear()
+        inbox.after(0, 5)
+        switch.hear()
+        assert switch.state()["lost"] is False
+        statuses = [entry["status"] for entry in inbox.after(0, 0)]
+        assert statuses == ["firing"] * 3 + ["resolved"] * 3
+        assert inbox.after(6, 5)[0]["status"] == "firing"
+
+
+def test_the_switch_pages_where_a_pager_listens() -> None:
+    with Receiver(("127.0.0.1", 0), patience_s=0.05) as server, server.switch:
+        server.switch.hear()
+        entries = server.inbox.after(0, 5)
+    assert (entries[0]["alerts"], entries[0]["status"]) == (["MonitoringLost"], "firing")

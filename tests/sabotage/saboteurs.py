@@ -68,10 +68,28 @@ SABOTEURS = (
     Saboteur("retention_eats_all", "test_backup_verification", "FAIL", "no-dump"),
     Saboteur("segment_skipped", "test_backup_verification", "FAIL", "wal-gap"),
     Saboteur("cron_never_runs", "test_backup_automation", "FAIL", "cron has made a backup: not within"),
+    Saboteur(
+        "refuses_late",
+        "test_connections_cut",
+        "FAIL",
+        "write probes were refused with 503 within",
+        rotten=True,
+    ),
+    Saboteur(
+        "loses_its_database", "test_connections_exhausted", "FAIL", "Application reconnected: ", rotten=True
+    ),
+    Saboteur("alert_muted", "test_lock_pile_up", "FAIL", "no notification of DatabaseBlocked arrived"),
     Saboteur("fsync_off", "test_postmaster_killed", "FAIL", "acknowledges what is not on disk: fsync"),
     Saboteur("pitr_too_late", "test_rows_deleted", "FAIL", "rows that were there before the load"),
     Saboteur("partial_ignored", "test_corruption", "FAIL", "No data loss: [1-9]"),
     Saboteur("receiver_frozen", "test_corruption", "FAIL", "the RPO is 60 s"),
+    Saboteur("clean_up_by_age", "test_backup_disk_full", "FAIL", "took backups that the retention needs"),
+    Saboteur("disk_alert_muted", "test_disk_that_fills", "FAIL", "no notification of DiskAlmostFull arrived"),
+    Saboteur("fill_file_left", "test_data_disk_full", "FAIL", "left behind: .*dr-drill-fill-forgotten"),
+    Saboteur("switch_deaf", "test_monitoring_killed", "FAIL", "no notification of MonitoringLost arrived"),
+    Saboteur(
+        "series_gone", "test_monitoring_removed", "INVALID|FAIL", "nothing is left from before the outage"
+    ),
     # Each of these costs two new sites: the drill ends where no other could begin.
     Saboteur("name_never_moves", "test_site_lost", "FAIL", "DNS updated: .* is 127.0.0.1 "),
     Saboteur(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.marks import FILE_PREFIX
 from reports.record import DrillRecord, Record
 from stack.stack import COMPOSE_FILE, Stack
 from tests.sabotage.saboteurs import SABOTEURS, Saboteur
@@ -29,7 +30,7 @@ def test_a_stack_that_nobody_has_spoiled_passes(victim: Stack, tmp_path: Path) -
 
 
 @pytest.mark.sabotage
-@pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda saboteur: saboteur.name)
+@pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda saboteur: f"{saboteur.name}-{saboteur.drill}")
 def test_saboteur_is_noticed(saboteur: Saboteur, victim: Stack, tmp_path: Path) -> None:
     plugin = [] if saboteur.rotten else ["-p", f"tests.sabotage.plugins.{saboteur.name}"]
     with spoiled(victim, saboteur):
@@ -79,6 +80,8 @@ def spoiled(stack: Stack, saboteur: Saboteur) -> Iterator[None]:
         for volume in stack.docker.volumes.list(filters={"name": "forgotten"}):
             if volume.attrs["Labels"].items() >= stack.labels.items():
                 volume.remove()
+        forgotten = ["find", "/hold", "-maxdepth", "2", "-name", f"{FILE_PREFIX}*", "-delete"]
+        stack.exec("holder", forgotten, user="root")
         # The next drill makes backups of its own; and cron goes on.
         stack.exec("backup", ["sh", "-c", "rm -rf /backups/*/*; pkill -CONT -x cron"], user="root")
         stack.exec("redis", ["redis-cli", "FLUSHALL"])  # a rotten dashboard's keys would outlive it

@@ -1,29 +1,13 @@
-"""Somebody has silenced the dashboard's alerts, and forgotten it."""
+"""Somebody has silenced the alerts, and forgotten it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
-import httpx
-
 from fixtures.drill import Drill
+from tests.sabotage.silence import end_silences, silence
 
 
 def pytest_drill_phase(drill: Drill, phase: str) -> None:
-    alertmanager = drill.stack.url("alertmanager", 9093)
     if phase == "before":
-        now = datetime.now(UTC)
-        httpx.post(
-            f"{alertmanager}/api/v2/silences",
-            json={
-                "matchers": [{"name": "alertname", "value": "Dashboard.*", "isRegex": True, "isEqual": True}],
-                "startsAt": now.isoformat(),
-                "endsAt": (now + timedelta(hours=1)).isoformat(),
-                "createdBy": "saboteur",
-                "comment": "forgotten",
-            },
-        ).raise_for_status()
+        silence(drill.stack, "Da.*")
     elif phase == "stopped":
-        for silence in httpx.get(f"{alertmanager}/api/v2/silences").json():
-            if silence["status"]["state"] == "active":
-                httpx.delete(f"{alertmanager}/api/v2/silence/{silence['id']}").raise_for_status()
+        end_silences(drill.stack)
