@@ -48,7 +48,7 @@ def failback(plan: Plan) -> Runbook:
             "docker stop {edge elsewhere}",
             "no client is served: the planned interruption begins",
             timeout_s,
-            verifies=True,
+            essential=True,
         ),
         Step(
             "Failback",
@@ -57,7 +57,7 @@ def failback(plan: Plan) -> Runbook:
             "one receiver, which has written all there is to disk",
             timeout_s,
             patience_s=timeout_s,
-            verifies=True,
+            essential=True,
             wrong=_not_one,
         ),
         Step(
@@ -66,7 +66,7 @@ def failback(plan: Plan) -> Runbook:
             "docker stop {backup elsewhere} {dashboard elsewhere} {postgres elsewhere}",
             "nothing can be written there any more; its server ends when the vault has its last record",
             timeout_s,
-            verifies=True,
+            essential=True,
         ),
     )
     return Runbook(
@@ -110,7 +110,7 @@ def _activate(plan: Plan) -> Step:
         "docker exec {dns} activate-site {site}",
         "this site may serve; the other one's database does not start any more",
         plan.drill.step_timeout.total_seconds(),
-        verifies=True,
+        essential=True,
         note="the plan leaves it to the infrastructure; without fencing, a site that comes back would take writes",
     )
 
@@ -126,7 +126,7 @@ def _take_over(plan: Plan) -> tuple[Step, ...]:
             "dr stack restore --stack {stack} --site {site} --to latest",
             "the last base backup, rolled forward by all the log that had left the other site",
             plan.scenarios[NAME].rto.total_seconds(),
-            verifies=True,
+            essential=True,
             note="not the latest dump, which would lose all since the night",
         ),
         Step(
@@ -135,7 +135,7 @@ def _take_over(plan: Plan) -> tuple[Step, ...]:
             "docker compose up --detach --wait --no-build",
             "every service is healthy",
             deploy_s,
-            verifies=True,
+            essential=True,
         ),
         Step(
             _section(plan, 4),
@@ -144,7 +144,7 @@ def _take_over(plan: Plan) -> tuple[Step, ...]:
             "HTTP 200",
             plan.drill.request_timeout.total_seconds(),
             patience_s=timeout_s,
-            verifies=True,
+            essential=True,
         ),
         Step(
             _section(plan, 5),
@@ -152,7 +152,7 @@ def _take_over(plan: Plan) -> tuple[Step, ...]:
             "docker exec {dns} point-to {edge address}",
             "the name gives this site's address",
             timeout_s,
-            verifies=True,
+            essential=True,
             note="after the service was verified, so that no client is sent where nobody serves yet",
         ),
     )
