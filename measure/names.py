@@ -15,6 +15,8 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 
+_ASK_AGAIN_S = 0.4
+
 
 class UnresolvedError(ConnectionError):
     """The name server gave no address, so that nothing can have been sent."""
@@ -57,8 +59,14 @@ class Names:
 
     async def _ask(self, name: str) -> tuple[str, float]:
         query = dns.message.make_query(name, dns.rdatatype.A)
+        host, port = self._server
         try:
-            answer = await dns.asyncquery.udp(query, self._server[0], port=self._server[1])
+            while True:
+                try:
+                    answer = await dns.asyncquery.udp(query, host, port=port, timeout=_ASK_AGAIN_S)
+                    break
+                except dns.exception.Timeout:
+                    continue  # a datagram may be lost; whoever waits says for how long
         except (dns.exception.DNSException, OSError) as error:
             raise UnresolvedError(f"{name}: the name server gave no answer: {error}") from error
         for found in answer.answer:

@@ -105,6 +105,20 @@ def test_an_address_past_its_time_is_not_used_again(server: NameServer) -> None:
     asyncio.run(look())
 
 
+def test_a_question_that_is_lost_is_asked_again(server: NameServer) -> None:
+    server.silent = True
+
+    async def look() -> str:
+        asking = asyncio.create_task(Names(server.where).address(NAME, time.monotonic() + 5))
+        while not server.queries:
+            await asyncio.sleep(0.01)
+        server.silent = False
+        return await asking
+
+    assert asyncio.run(look()) == "127.0.0.1"
+    assert server.queries == 2
+
+
 def test_a_name_that_is_not_known_says_so(server: NameServer) -> None:
     with pytest.raises(UnresolvedError, match="knows no address: REFUSED"):
         asyncio.run(Names(server.where).address("example.org", soon()))
