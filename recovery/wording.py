@@ -24,6 +24,8 @@ def on_paper(command: str) -> str:
     def name(service: str, kind: str | None) -> str:
         if kind == "image":
             return f"$DRILL_{service.upper().replace('-', '_')}_IMAGE"
+        if service in ("stack", "site"):
+            return "OTHER-SITE" if kind else service.upper()
         if kind == "elsewhere":
             return f"other-site's-{service}"
         return {"url": f"http://{service}", "address": f"{service}'s-address"}.get(kind or "", service)

@@ -111,6 +111,9 @@ def test_commands_name_the_other_site(plan: Plan) -> None:
     assert first_service("docker exec {postgres elsewhere} psql") == ("postgres", True)
     assert first_service("docker exec {dns} activate-site {site}") == ("dns", False)
     assert on_paper("docker stop {edge elsewhere}") == "docker stop other-site's-edge"
+    assert on_paper("dr stack standby --stack {stack} --site {site elsewhere}") == (
+        "dr stack standby --stack STACK --site OTHER-SITE"
+    )
     assert on_paper("point-to {edge address}") == "point-to edge's-address"
 
 
