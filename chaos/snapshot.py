@@ -32,7 +32,7 @@ def snapshot(stack: Stack) -> Snapshot:
         services[service] = (*services.get(service, ()), _container(stack, container))
     return Snapshot(
         services=services,
-        others=frozenset(_others(stack, {str(container.id) for container in containers})),
+        others=frozenset(_others(stack, containers)),
         proxies=_proxies(stack) if TOXIPROXY in services else {},
         junk_keys=_junk_keys(stack) if REDIS in services else 0,
         fill_files=_fill_files(stack, containers),
@@ -71,7 +71,10 @@ def _commands(stack: Stack, container: Container) -> Iterator[str]:
             yield " ".join(command)
 
 
-def _others(stack: Stack, own: set[str]) -> Iterator[str]:
+def _others(stack: Stack, services: list[Container]) -> Iterator[str]:
+    """What no service accounts for; a volume is its service's, whatever its name: a restore goes to a fresh one."""
+    own = {str(container.id) for container in services}
+    mounted = {name for container in services for name in _volumes(container)}
     mine: dict[str, str | list[str] | bool] = {"label": f"{DRILL_LABEL}={stack.drill_id}"}
     for container in stack.docker.containers.list(all=True, filters=mine, ignore_removed=True):
         if container.id not in own:
@@ -81,7 +84,8 @@ def _others(stack: Stack, own: set[str]) -> Iterator[str]:
     for network in stack.docker.networks.list(filters=mine):
         yield f"network {network.name}"
     for volume in stack.docker.volumes.list(filters=mine):
-        yield f"volume {volume.name}"
+        if volume.name not in mounted:
+            yield f"volume {volume.name}"
 
 
 def _proxies(stack: Stack) -> dict[str, ProxyState] | None:
