@@ -74,7 +74,7 @@ def _commands(stack: Stack, container: Container) -> Iterator[str]:
 def _others(stack: Stack, services: list[Container]) -> Iterator[str]:
     """What no service accounts for; a volume is its service's, whatever its name: a restore goes to a fresh one."""
     own = {str(container.id) for container in services}
-    mounted = {name for container in services for name in _volumes(container)}
+    mounted = {name for container in services for name in volumes(container)}
     mine: dict[str, str | list[str] | bool] = {"label": f"{DRILL_LABEL}={stack.drill_id}"}
     for container in stack.docker.containers.list(all=True, filters=mine, ignore_removed=True):
         if container.id not in own:
