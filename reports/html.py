@@ -138,7 +138,9 @@ def _view(number: int, drill: DrillRecord, run_dir: Path) -> DrillView:
             drill, anchor, seen, [], [], ["The folder of evidence lies outside the run's folder."]
         )
     found = evidence.read(folder, drill.t_zero)
-    return DrillView(drill, anchor, seen, charts(anchor, drill, found), found.files, found.problems)
+    # Where nothing was broken, nobody watched: there is nothing to be missing.
+    problems = found.problems if drill.breaks else []
+    return DrillView(drill, anchor, seen, charts(anchor, drill, found), found.files, problems)
 
 
 def charts(anchor: str, drill: DrillRecord, found: evidence.Evidence) -> list[Chart]:

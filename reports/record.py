@@ -156,6 +156,7 @@ class DrillRecord(_Model):
     t_zero: float | None = Field(description="monotonic seconds of T0")
     started_utc: datetime
     duration_s: float
+    breaks: bool = Field(default=True, description="false: a test procedure, which only looks")
     fault: FaultRecord | None
     objectives: list[Objective] = []
     milestones: Milestones = Milestones()

@@ -14,6 +14,7 @@ from plan.model import Plan
 from recovery.catalog import NAMES, find_runbook
 from recovery.redis_memory import parse, used_share
 from recovery.runbook import Ran, Step
+from recovery.scenario_2 import rewind
 from recovery.wording import on_paper
 
 INFO = "# Memory\r\nused_memory:{used}\r\nmaxmemory:{limit}\r\nmaxmemory_policy:noeviction"
@@ -70,7 +71,51 @@ def test_a_whole_climb_fits_into_the_recovery_time(plan: Plan, name: str) -> Non
 
 def test_a_runbook_that_is_not_there_is_the_users_to_mend(plan: Plan) -> None:
     with pytest.raises(UserError, match="name one of these: dashboard-down, database-lost"):
-        find_runbook("none", plan)
+        find_runbook("house-on-fire", plan)
+
+
+def test_a_plan_without_what_a_runbook_carries_out_is_the_users_to_mend(plan: Plan) -> None:
+    scenario = plan.scenarios["redis-down"]
+    shorter = scenario.model_copy(update={"steps": scenario.steps[:-1]})
+    lacking = plan.model_copy(update={"scenarios": {**plan.scenarios, "redis-down": shorter}})
+    with pytest.raises(
+        UserError, match="the runbook redis-down carries out steps that the plan does not have"
+    ):
+        find_runbook("redis-down", lacking)
+
+
+class Server:
+    """Hands of a database server of which some commands succeed."""
+
+    def __init__(self, *succeed: str) -> None:
+        self._succeed = succeed
+
+    def spell(self, command: str) -> str:
+        return command
+
+    def run(self, command: str, timeout_s: float) -> Ran:
+        return Ran(any(word in command for word in self._succeed), "")
+
+
+@pytest.mark.parametrize(
+    ("server", "restored"),
+    [
+        (Server("pg_isready", "pg_dump"), False),
+        (Server("pg_isready"), True),
+        (Server("pg_dump"), True),
+        (Server(), True),
+    ],
+)
+def test_only_a_database_that_is_damaged_is_restored(plan: Plan, server: Server, restored: bool) -> None:
+    condition = find_runbook("database-lost", plan).ladder[-1].when
+    assert condition is not None
+    assert (condition.why_not(server) == "") is restored
+
+
+def test_a_mistake_is_undone_by_going_back_to_its_moment(plan: Plan) -> None:
+    [rung] = rewind(plan, "2026-11-24T11:59:30+00:00").ladder
+    assert rung.when is None
+    assert rung.steps[0].command == "dr stack restore --stack {stack} --to 2026-11-24T11:59:30+00:00"
 
 
 def pull(plan: Plan) -> Step:

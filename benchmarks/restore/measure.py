@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from time import monotonic, sleep
 
 from drbackup.layout import listing
 from drbackup.manifest import Manifest
 from drbackup.pitr import lay_out
 from drbackup.restore import new_database, restore_dump
 from drbackup.scratch import Server, running, scratch_folder, scratch_server
-from drbackup.wal import take_stock
+from drbackup.wal import parse_lsn, take_stock
 
 from benchmarks.inside import AS_STACK, DATABASE, compare, drbackup, psql, shell, shop, timed
 
 WAL_BYTES = 850 << 20
+UPDATED = 5000  # sales in one statement
+ARCHIVING_S = 120
 
 
 def main(rows: int, rounds: int) -> int:
@@ -29,6 +32,7 @@ def main(rows: int, rounds: int) -> int:
         drps = [timed(lambda: restore_by_the_drp(server, folder)) for _ in range(rounds)]
         met.append(logical(server, folder, drps, rounds))
         drbackup(server, folder, "base")
+        archive(server, folder)
         met.append(
             compare(
                 "restore: gunzip | psql / base, no replay",
@@ -38,7 +42,7 @@ def main(rows: int, rounds: int) -> int:
                 "the disk: a copy of the base, and its sync",
             )
         )
-        write_wal(server, folder)
+        write_wal(server, folder, rows)
         met.append(
             compare(
                 f"restore: gunzip | psql / base and {wal_size(folder) >> 20} MB of WAL",
@@ -105,13 +109,10 @@ def physical(folder: Path, wal: str) -> float:
     log = take_stock([folder / "backups" / "wal"])
     if wal == "none":
         # To the end of the base: the segment that it ends in, and no more.
-        first = min(number for _, number in log.complete)
         base = listing(folder / "backups", "base")[-1].manifest
-        ends = (
-            log.segment_size and int((base.wal_end_lsn or "0/0").partition("/")[2], 16) // log.segment_size
-            if base
-            else first
-        )
+        if base is None or base.wal_end_lsn is None:
+            raise SystemExit("the base backup does not say where it ends")
+        ends = parse_lsn(base.wal_end_lsn) // log.segment_size
         log.complete = {key: segment for key, segment in log.complete.items() if key[1] <= ends}
     settings = {**AS_STACK, "hot_standby": "off", "archive_mode": "off"}
 
@@ -124,15 +125,25 @@ def physical(folder: Path, wal: str) -> float:
         return timed(lambda: restore(into))
 
 
-def write_wal(server: Server, folder: Path) -> None:
-    """Have the shop work until there is as much WAL as is to be replayed."""
-    start = wal_size(folder)
+def write_wal(server: Server, folder: Path, sales: int) -> None:
+    """Have the shop work until there is as much WAL as is to be replayed, and all of it is archived."""
+    start = psql(server, "SELECT pg_current_wal_lsn()")
     part = 0
-    while wal_size(folder) - start < WAL_BYTES:
-        psql(
-            server, f"UPDATE sales SET quantity = quantity + 1 WHERE id % 50 = {part}; SELECT pg_switch_wal()"
-        )
-        part += 1
+    while int(psql(server, f"SELECT (pg_current_wal_lsn() - '{start}')::bigint")) < WAL_BYTES:
+        rows = f"id BETWEEN {part * UPDATED + 1} AND {(part + 1) * UPDATED}"
+        psql(server, f"UPDATE sales SET quantity = quantity + 1 WHERE {rows}")
+        part = (part + 1) % max(sales // UPDATED, 1)
+    archive(server, folder)
+
+
+def archive(server: Server, folder: Path) -> None:
+    """End the segment that is being written, and wait until it is archived."""
+    segment = psql(server, "SELECT pg_walfile_name(pg_switch_wal())")
+    deadline = monotonic() + ARCHIVING_S
+    while psql(server, f"SELECT last_archived_wal >= '{segment}' FROM pg_stat_archiver") != "t":
+        if monotonic() > deadline:
+            raise SystemExit(f"{segment} is not archived within {ARCHIVING_S} s")
+        sleep(0.1)
 
 
 def wal_size(folder: Path) -> int:

@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.live
 
 MONITORING = Path(__file__).parent.parent.parent / "stack" / "monitoring"
-UNIT_TESTS = Path(__file__).with_name("rules.test.yml")
+UNIT_TESTS = Path(__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -24,13 +24,13 @@ UNIT_TESTS = Path(__file__).with_name("rules.test.yml")
             "prometheus",
             ["promtool", "check", "rules", "--lint=all", "--lint-fatal", "/etc/prometheus/rules.yml"],
         ),
-        ("prometheus", ["promtool", "test", "rules", "/rules.test.yml"]),
+        ("prometheus", ["promtool", "test", "rules", "/tests/rules.test.yml", "/tests/rules-days.test.yml"]),
         ("alertmanager", ["amtool", "check-config", "/etc/prometheus/alertmanager.yml"]),
     ],
     ids=["config", "rules", "unit-tests", "alertmanager"],
 )
 def test_it_is_right(image: str, command: list[str]) -> None:
-    mounts = {MONITORING: "/etc/prometheus", UNIT_TESTS: "/rules.test.yml"}
+    mounts = {MONITORING: "/etc/prometheus", UNIT_TESTS: "/tests"}
     binds = [argument for source, target in mounts.items() for argument in ("-v", f"{source}:{target}:ro")]
     done = subprocess.run(
         [

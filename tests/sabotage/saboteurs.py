@@ -68,6 +68,17 @@ SABOTEURS = (
     Saboteur("retention_eats_all", "test_backup_verification", "FAIL", "no-dump"),
     Saboteur("segment_skipped", "test_backup_verification", "FAIL", "wal-gap"),
     Saboteur("cron_never_runs", "test_backup_automation", "FAIL", "cron has made a backup: not within"),
+    Saboteur(
+        "refuses_late",
+        "test_connections_cut",
+        "FAIL",
+        "write probes were refused with 503 within",
+        rotten=True,
+    ),
+    Saboteur(
+        "loses_its_database", "test_connections_exhausted", "FAIL", "Application reconnected: ", rotten=True
+    ),
+    Saboteur("alert_muted", "test_lock_pile_up", "FAIL", "no notification of DatabaseBlocked arrived"),
     Saboteur("fsync_off", "test_postmaster_killed", "FAIL", "acknowledges what is not on disk: fsync"),
     Saboteur("pitr_too_late", "test_rows_deleted", "FAIL", "rows that were there before the load"),
     Saboteur("partial_ignored", "test_corruption", "FAIL", "No data loss: [1-9]"),

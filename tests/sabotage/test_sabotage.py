@@ -30,7 +30,7 @@ def test_a_stack_that_nobody_has_spoiled_passes(victim: Stack, tmp_path: Path) -
 
 
 @pytest.mark.sabotage
-@pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda saboteur: saboteur.name)
+@pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda saboteur: f"{saboteur.name}-{saboteur.drill}")
 def test_saboteur_is_noticed(saboteur: Saboteur, victim: Stack, tmp_path: Path) -> None:
     plugin = [] if saboteur.rotten else ["-p", f"tests.sabotage.plugins.{saboteur.name}"]
     with spoiled(victim, saboteur):

@@ -14,7 +14,7 @@ from drbackup.layout import PARTIAL
 from drbackup.programs import run
 from drbackup.settings import Settings
 
-_ANSWER_S = 60.0
+_ANSWER_S = 30.0
 _COPY_S = 4 * 3600.0
 _REMOTE = "VAULT"
 _INCOMING = f"{PARTIAL}incoming"

@@ -1,4 +1,4 @@
-"""Somebody has silenced the dashboard's alerts, and forgotten it."""
+"""Somebody has silenced the alerts, and forgotten it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from tests.sabotage.silence import end_silences, silence
 
 def pytest_drill_phase(drill: Drill, phase: str) -> None:
     if phase == "before":
-        silence(drill.stack, "Dashboard.*")
+        silence(drill.stack, "Da.*")
     elif phase == "stopped":
         end_silences(drill.stack)

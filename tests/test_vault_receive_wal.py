@@ -1,0 +1,81 @@
+"""The vault's receiver of WAL: tries again for ever, and loses nothing when the server's history is another one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stack.wait import wait_until
+
+SCRIPT = Path(__file__).parent.parent / "stack" / "vault" / "receive-wal"
+FORKED = """pg_receivewal: error: could not send replication command "START_REPLICATION": ERROR:  requested starting \
+point 0/A000000 on timeline 1 is not in this server's history
+DETAIL:  This server's history forked from timeline 1 at 0/8123456."""
+# Makes the slot; then says what it is told to, once, and receives ever after.
+FAKE = """#!/bin/sh
+case "$*" in *--create-slot*) exit 0 ;; esac
+echo "$*" >>{0}/calls
+if [ -e {0}/says ]; then cat {0}/says >&2; rm {0}/says; exit 1; fi
+exec sleep 60
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin" / "pg_receivewal"
+    fake.write_text(FAKE.format(tmp_path))
+    fake.chmod(0o755)
+    (tmp_path / "wal").mkdir()
+    return tmp_path
+
+
+def receive(folder: Path, says: str) -> str:
+    """Run it until it has tried twice; returns its log."""
+    (folder / "says").write_text(says)
+    environment = {
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+        "VAULT_WAL_SOURCE": "host=proxy-a port=25432 user=postgres",
+    }
+    calls = folder / "calls"
+    with subprocess.Popen(
+        [str(SCRIPT), str(folder / "wal")],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            wait_until(
+                lambda: calls.exists() and len(calls.read_text().splitlines()) == 2,
+                timeout_s=20,
+                what="it tries again",
+            )
+        finally:
+            os.killpg(process.pid, 9)
+        return process.stderr.read() if process.stderr else ""
+
+
+def test_it_tries_again_and_says_why_once(folder: Path) -> None:
+    log = receive(folder, "FATAL:  the database system is starting up")
+    assert log.count("not receiving: FATAL:  the database system is starting up") == 1
+    first, second = (folder / "calls").read_text().splitlines()
+    assert first == second
+    for option in ("--slot=vault", "--synchronous", "--no-loop", f"--directory={folder / 'wal'}"):
+        assert option in first
+
+
+def test_what_the_server_no_longer_knows_is_put_aside_and_the_rest_stays(folder: Path) -> None:
+    prefix = "0000000100000000000000"
+    stay = [f"{prefix}07", f"{prefix}08", "00000002.history"]
+    go = [f"{prefix}09", f"{prefix}0A.partial"]
+    for name in stay + go:
+        (folder / "wal" / name).write_text(name)
+    log = receive(folder, FORKED)
+    (aside,) = (folder / "wal").glob("aside.*")
+    assert sorted(path.name for path in aside.iterdir()) == go
+    assert sorted(path.name for path in (folder / "wal").iterdir() if path != aside) == stay
+    assert "branched off at 0/8123456" in log
