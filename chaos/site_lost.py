@@ -27,10 +27,9 @@ from docker.models.volumes import Volume
 
 from chaos.base import StackFault, saved, transient
 from chaos.guard import require_own
-from stack.stack import DRILL_LABEL
+from stack.stack import DRILL_LABEL, SITE_LABEL
 from stack.wait import NotReached, wait_until
 
-SITE_LABEL = "dr.site"
 REMOVE_TIMEOUT_S = 30.0
 _AT_ONCE = 16
 

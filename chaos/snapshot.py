@@ -8,6 +8,7 @@ from typing import Any
 import docker.errors
 import redis.exceptions
 from docker.models.containers import Container
+from docker.models.volumes import Volume
 
 from chaos.containers import volumes
 from chaos.marks import FILE_PREFIX
@@ -32,7 +33,7 @@ def snapshot(stack: Stack) -> Snapshot:
         services[service] = (*services.get(service, ()), _container(stack, container))
     return Snapshot(
         services=services,
-        others=frozenset(_others(stack, containers)),
+        others=frozenset(_others(stack, {str(container.id) for container in containers})),
         proxies=_proxies(stack) if TOXIPROXY in services else {},
         junk_keys=_junk_keys(stack) if REDIS in services else 0,
         fill_files=_fill_files(stack, containers),
@@ -71,10 +72,7 @@ def _commands(stack: Stack, container: Container) -> Iterator[str]:
             yield " ".join(command)
 
 
-def _others(stack: Stack, services: list[Container]) -> Iterator[str]:
-    """What no service accounts for; a volume is its service's, whatever its name: a restore goes to a fresh one."""
-    own = {str(container.id) for container in services}
-    mounted = {name for container in services for name in volumes(container)}
+def _others(stack: Stack, own: set[str]) -> Iterator[str]:
     mine: dict[str, str | list[str] | bool] = {"label": f"{DRILL_LABEL}={stack.drill_id}"}
     for container in stack.docker.containers.list(all=True, filters=mine, ignore_removed=True):
         if container.id not in own:
@@ -83,9 +81,23 @@ def _others(stack: Stack, services: list[Container]) -> Iterator[str]:
         yield f"image {image.tags[0] if image.tags else image.short_id}"
     for network in stack.docker.networks.list(filters=mine):
         yield f"network {network.name}"
-    for volume in stack.docker.volumes.list(filters=mine):
-        if volume.name not in mounted:
+    yield from _volumes_of(stack.docker.volumes.list(filters=mine))
+
+
+def _volumes_of(found: list[Volume]) -> Iterator[str]:
+    """Each volume by what it is for: a restore puts one of another name in its place, which is no residue.
+
+    Where the one before it is still there, the newer is told by its own name.
+    """
+    seen = set()
+    for volume in sorted(found, key=lambda item: str(item.name)):
+        labels = volume.attrs["Labels"]
+        purpose = labels.get("com.docker.compose.project"), labels.get("com.docker.compose.volume")
+        if None in purpose or purpose in seen:
             yield f"volume {volume.name}"
+        else:
+            seen.add(purpose)
+            yield f"volume {purpose[0]}_{purpose[1]}"
 
 
 def _proxies(stack: Stack) -> dict[str, ProxyState] | None:

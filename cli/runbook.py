@@ -72,17 +72,18 @@ def run(name: Name, stack: Which = "latest", plan: PlanFile = Path("drp.toml")) 
     promised = load_plan(plan)
     runbook = find_runbook(name, promised)
     timeout_s = promised.drill.request_timeout.total_seconds()
-    target = find(stack)
+    target = find(stack).standby if runbook.elsewhere else find(stack)
+    boxes = runbook.validates or name
     console.print(f"[bold]{runbook.section}[/]  ({name}, on {target.drill_id})")
     with in_use(target.run_dir), Client(target, timeout_s) as client, console.status("") as status:
-        validate = live_validation(name, promised, target, client, since=time.monotonic())
+        validate = live_validation(boxes, promised, target, client, since=time.monotonic())
         result = runbook.run(
             Operator(target, client),
             validate,
             on_step=lambda step: _print_step(console, step),
             on_begin=lambda doing: status.update(f"{doing} …"),
         )
-    left = [box.text for box in promised.scenarios[name].boxes if box.id not in _ids(result.boxes)]
+    left = [box.text for box in promised.scenarios[boxes].boxes if box.id not in _ids(result.boxes)]
     _print_result(console, result, left)
     raise typer.Exit(0 if result.recovered else 1)
 

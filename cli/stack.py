@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +17,9 @@ app = typer.Typer(
 ROOT = Path("reports/out")
 Which = Annotated[
     str, typer.Argument(help="The stack's id, or the folder of its run; the newest when left out.")
+]
+SiteName = Annotated[
+    Literal["a", "b"], typer.Option("--site", help="Which of the stack's two sites.", show_default=True)
 ]
 
 
@@ -85,18 +88,40 @@ def restore(
     to: Annotated[
         str, typer.Option("--to", metavar="TIME", help="latest, or a moment as 2026-11-24T11:59:30+00:00.")
     ] = "latest",
+    site: SiteName = "a",
 ) -> None:
     """Restore a stack's database into a fresh volume, rolled forward to a moment or to the last one.
 
-    The damaged volume is kept; `dr stack down` removes it with the stack.
+    A damaged volume is kept; `dr stack down` removes it with the stack. With --site b, the database is restored
+    there, from the vault beside it: the second step after the loss of site a.
 
     Example: dr stack restore --to 2026-11-24T11:59:30+00:00
     """
     from recovery.restore import restore as carry_out
 
+    kept = carry_out(_site(which, site), to, typer.echo)
+    typer.echo(f"restored; the damaged volume is kept: {kept}" if kept else "restored")
+
+
+@app.command()
+def standby(
+    which: Annotated[
+        str, typer.Option("--stack", help="The stack's id, or the folder of its run.")
+    ] = "latest",
+    site: SiteName = "b",
+) -> None:
+    """Make a site that serves no longer the standby: its vault runs on, the rest and its data are removed.
+
+    Example: dr stack standby --site b
+    """
+    from recovery.standby import stand_by
+
+    stand_by(_site(which, site), typer.echo)
+
+
+def _site(which: str, site: str) -> Stack:
     stack = find(which)
-    kept = carry_out(stack, to, typer.echo)
-    typer.echo(f"restored; the damaged volume is kept: {kept}")
+    return stack if stack.site == site else stack.standby
 
 
 @app.command()

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import h11
 
+from measure.names import Names
+
 
 class NotSentError(ConnectionError):
     """No connection came about, so the server cannot have seen the request."""
@@ -35,14 +37,18 @@ class Answer:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where requests go, and the headers that each of them carries."""
+    """Where requests go, and the headers that each of them carries.
+
+    :param names: who is asked for the host's address; None: this machine, as usual.
+    """
 
     host: str
     port: int
     headers: tuple[tuple[str, str], ...]
+    names: Names | None = None
 
     @classmethod
-    def of(cls, url: str, headers: Mapping[str, str]) -> Endpoint:
+    def of(cls, url: str, headers: Mapping[str, str], names: Names | None = None) -> Endpoint:
         """The endpoint of an ``http://host:port`` address.
 
         :raises ValueError: for any other kind of address.
@@ -51,7 +57,7 @@ class Endpoint:
         if parts.scheme != "http" or not parts.hostname:
             raise ValueError(f"{url} is no http:// address")
         fixed = {"Host": parts.netloc, "Connection": "close", **headers}
-        return cls(parts.hostname, parts.port or 80, tuple(fixed.items()))
+        return cls(parts.hostname, parts.port or 80, tuple(fixed.items()), names)
 
     async def exchange(self, deadline: float, method: str, target: str, body: bytes | None = None) -> Answer:
         """Send one request on a connection of its own and return the whole answer.
@@ -63,7 +69,8 @@ class Endpoint:
         """
         try:
             async with asyncio.timeout_at(deadline):
-                reader, writer = await asyncio.open_connection(self.host, self.port)
+                address = await self.names.address(self.host, deadline) if self.names else self.host
+                reader, writer = await asyncio.open_connection(address, self.port)
         except OSError as error:
             raise NotSentError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
         try:

@@ -29,6 +29,7 @@ from typing import Any
 from measure.exchange import Answer, BrokenAnswerError, Endpoint, NotSentError
 from measure.history import Fate, History, fate_of_status
 from measure.jsonl import LineWriter
+from measure.names import Names
 from measure.openloop import OpenLoop, cost, stop_signals, tick
 from measure.sale import Sale
 
@@ -37,7 +38,10 @@ TICK_S = 0.05
 
 @dataclass(frozen=True)
 class ObserverConfig:
-    """What the observer is told. ``products``: sales go to the product ids 1 to this."""
+    """What the observer is told. ``products``: sales go to the product ids 1 to this.
+
+    :param resolver: the name server, as ``host:port``, that knows the host of ``url``; empty: this machine does.
+    """
 
     url: str
     probes: str
@@ -45,6 +49,7 @@ class ObserverConfig:
     probe_every_ms: float
     probe_timeout_s: float
     products: int
+    resolver: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,11 @@ class Observer:
 
     def __init__(self, config: ObserverConfig, api_key: str) -> None:
         self._config = config
-        self._endpoint = Endpoint.of(config.url, {"X-API-Key": api_key, "User-Agent": "dr-drill-observer"})
+        self._endpoint = Endpoint.of(
+            config.url,
+            {"X-API-Key": api_key, "User-Agent": "dr-drill-observer"},
+            Names(config.resolver) if config.resolver else None,
+        )
         self._lines = LineWriter(Path(config.probes))
         self._history = History(Path(config.history), "probe")
         self._sales = itertools.count()

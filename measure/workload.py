@@ -28,6 +28,7 @@ from pathlib import Path
 from measure.api_writer import ApiWriter
 from measure.history import History
 from measure.jsonl import LineWriter
+from measure.names import Names
 from measure.openloop import OpenLoop, cost, stop_signals
 from measure.sql_writer import CONNECTIONS, SqlWriter
 
@@ -38,6 +39,7 @@ class WorkloadConfig:
 
     :param timeout_s: seconds after which a write is given up, its fate unknown.
     :param products: sales go to the product ids 1 to this.
+    :param resolver: the name server, as ``host:port``, that knows the host of ``url``; empty: this machine does.
     """
 
     url: str
@@ -48,6 +50,7 @@ class WorkloadConfig:
     sql_writes_per_s: float
     timeout_s: float
     products: int
+    resolver: str = ""
 
 
 class _Log:
@@ -95,7 +98,8 @@ def _api_writer(config: WorkloadConfig, api_key: str) -> ApiWriter:
     # Room for every sale that can be waiting for its time-out, and a little for those that come late.
     connections = math.ceil(1.2 * config.timeout_s * config.api_writes_per_s) + 1
     history = History(Path(config.history_api), "api")
-    return ApiWriter(config.url, api_key, history, config.products, config.timeout_s, connections)
+    names = Names(config.resolver) if config.resolver else None
+    return ApiWriter(config.url, api_key, history, config.products, config.timeout_s, connections, names)
 
 
 async def _main(config: WorkloadConfig, api_key: str, dsn: str) -> None:

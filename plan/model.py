@@ -237,6 +237,7 @@ class DrillSettings(_Part):
 
     docker_contexts: tuple[str, ...] = Field(strict=False, min_length=1)
     detection_channel: Literal["webhook", "slack", "pagerduty"]
+    immediate: PositiveDuration
     api_writes_per_s: float = Field(gt=0)
     sql_writes_per_s: float = Field(gt=0)
     probe_every: PositiveDuration
@@ -251,6 +252,7 @@ class DrillSettings(_Part):
     healed_timeout: PositiveDuration
     aftermath: PositiveDuration
     step_timeout: PositiveDuration
+    deploy_timeout: PositiveDuration
     backup_timeout: PositiveDuration
     request_timeout: PositiveDuration
     validation_timeout: PositiveDuration
@@ -261,6 +263,7 @@ class DrillSettings(_Part):
     degraded_availability: Ratio
     degraded_answer: PositiveDuration
     refusal_answer: PositiveDuration
+    dns_ttl: PositiveDuration
     endpoints: tuple[Endpoint, ...] = Field(strict=False, min_length=1)
     cache_hit_ratio: Ratio
     cache_reads: int = Field(ge=5)
@@ -307,6 +310,10 @@ class Plan(_Part):
     def _levels_unique(cls, levels: tuple[EscalationLevel, ...]) -> tuple[EscalationLevel, ...]:
         _unique((level.level for level in levels), "the level")
         return levels
+
+    def detection(self, scenario: Scenario) -> timedelta:
+        """The longest time until somebody is told: what is promised at once is given as long as [drill] says."""
+        return scenario.detection or self.drill.immediate
 
     @property
     def title(self) -> str:

@@ -48,6 +48,13 @@ class Client:
         timeout = self._http.timeout if timeout_s is None else httpx.Timeout(timeout_s)
         return self._http.request(method, f"{url}{path}", json=body, timeout=timeout)
 
+    def ask_there(self, address: str, port: int, name: str, path: str) -> httpx.Response:
+        """One question to whoever answers to ``name`` at an address that was resolved already.
+
+        :raises httpx.HTTPError: when there is no answer.
+        """
+        return self._http.get(f"http://{address}:{port}{path}", headers={"Host": f"{name}:{port}"})
+
     def series(self, query: str) -> list[dict[str, Any]]:
         """What Prometheus answers to an instant query.
 

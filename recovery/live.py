@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from measure.baseline import Baseline
 from plan.model import Plan
-from recovery import monitoring_lost, scenario_1, scenario_2, scenario_3, scenario_4
+from recovery import monitoring_lost, scenario_1, scenario_2, scenario_3, scenario_4, scenario_5
 from recovery.boxes import Examine, recovery_time, validation
 from recovery.client import Client
 from recovery.dashboard_boxes import DashboardBoxes
@@ -15,6 +15,7 @@ from recovery.disk_boxes import DiskBoxes
 from recovery.model import Validate
 from recovery.monitoring_boxes import MonitoringBoxes
 from recovery.redis_boxes import RedisBoxes
+from recovery.site_boxes import SiteBoxes
 from stack.stack import Stack
 
 
@@ -46,6 +47,7 @@ def live_validation(
         scenario_2.NAME: lambda: DatabaseBoxes(stack, client, before).examiners,
         scenario_3.NAME: lambda: RedisBoxes(stack, client, plan.drill).examiners,
         scenario_4.NAME: lambda: DiskBoxes(stack, client, plan.drill, since).examiners,
+        scenario_5.NAME: lambda: SiteBoxes(stack, client, before, plan.drill).examiners,
         monitoring_lost.NAME: lambda: (
             MonitoringBoxes(stack, client, since, plan.components[scenario.component].rpo).examiners
         ),

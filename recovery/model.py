@@ -10,7 +10,8 @@ from enum import StrEnum
 class StepStatus(StrEnum):
     """What became of a step.
 
-    SKIPPED: its condition did not hold. NOT_REACHED: a lower rung had already recovered.
+    SKIPPED: its condition did not hold. NOT_REACHED: a lower rung had already recovered, or a step before it, without
+    which it would do harm, has failed.
     """
 
     OK = "ok"

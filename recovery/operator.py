@@ -23,7 +23,10 @@ from stack.stack import Stack
 
 
 class Operator:
-    """Acts on one stack, and on nothing else: every container is found by the stack's labels."""
+    """Acts on one site's stack, on the other site's where it is named, and on nothing else.
+
+    Every container is found by its labels.
+    """
 
     def __init__(self, stack: Stack, client: Client) -> None:
         self._stack = stack
@@ -43,9 +46,9 @@ class Operator:
                 case ["docker", "compose", *arguments]:
                     return Ran(True, self._stack.compose(*arguments, timeout_s=timeout_s))
                 case ["docker", "exec", "--user", user, _, *argv]:
-                    return self._exec(first_service(command), argv, timeout_s, user)
+                    return self._exec(*first_service(command), argv, timeout_s, user)
                 case ["docker", "exec", _, *argv]:
-                    return self._exec(first_service(command), argv, timeout_s)
+                    return self._exec(*first_service(command), argv, timeout_s)
                 case ["docker", *_] as argv:
                     return _carry_out(argv, timeout_s)
                 case ["dr", *arguments]:
@@ -67,8 +70,11 @@ class Operator:
             return Ran(False, str(error) or type(error).__name__)
         raise ValueError(f"a runbook cannot do this: {command}")
 
-    def _exec(self, service: str, argv: Sequence[str], timeout_s: float, user: str = "") -> Ran:
-        done = self._stack.exec(service, argv, timeout_s, user)
+    def _exec(
+        self, service: str, elsewhere: bool, argv: Sequence[str], timeout_s: float, user: str = ""
+    ) -> Ran:
+        stack = self._stack.standby if elsewhere else self._stack
+        done = stack.exec(service, argv, timeout_s, user)
         late = f"\nit took longer than {timeout_s:g} s" if done.exit_code in (124, 137) else ""
         return Ran(done.exit_code == 0, done.output + late)
 
@@ -77,11 +83,17 @@ class Operator:
             return str(self._stack.run_dir.resolve())
         if kind == "image":
             return str(self._release["services"][service]["image"])
+        stack = self._stack.standby if kind == "elsewhere" else self._stack
+        if service == "site":
+            return stack.site
         try:
-            return self._stack.url(service, 80) if kind else str(self._stack.container(service).name)
+            if kind == "url":
+                return stack.url(service, 80)
+            return stack.address(service, 80)[0] if kind == "address" else str(stack.container(service).name)
         except LookupError:
             # It is down or gone: the name that Compose gives it, and an address that cannot be known.
-            return f"http://{service}" if kind else f"{self._stack.project}-{service}-1"
+            unknown = {"url": f"http://{service}", "address": service}
+            return unknown.get(kind or "", f"{stack.project}-{service}-1")
 
     @cached_property
     def _release(self) -> dict[str, Any]:

@@ -4,14 +4,17 @@
 
     stop the server ──▶ keep the damaged volume ──▶ a fresh one ──▶ base backup and WAL, from the vault ──▶ start
 
-DRP, Scenario 2, step 7. The plan's letter, ``psql -f /backups/restore.sql`` into the damaged database, would lose
-everything since the night and write over what is left; a base backup rolled forward by its WAL loses what had not
-left the site (PostgreSQL manual, "Continuous Archiving and Point-in-Time Recovery").
+In a site that has no database yet, as after a disaster, the first two have nothing to do. Where the vault is in the
+site, it is read where it lies; from the other site it is fetched.
+
+DRP, Scenario 2, step 7, and Scenario 5, step 2. The plan's letter, ``psql -f /backups/restore.sql`` into the damaged
+database, would lose everything since the night and write over what is left; a base backup rolled forward by its WAL
+loses what had not left the site (PostgreSQL manual, "Continuous Archiving and Point-in-Time Recovery").
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import docker.errors
@@ -21,44 +24,36 @@ from plan.errors import UserError
 from stack.stack import Stack
 
 DATA = "/var/lib/postgresql/data"
+VAULT = "/vault"
 GENERATION = "DRILL_POSTGRES_GENERATION"
 KEEPS_LABEL = "dr.keeps"
 LAY_OUT_TIMEOUT_S = 600
 START_TIMEOUT_S = 300
 
 
-def restore(stack: Stack, to: str, say: Callable[[str], None]) -> str:
-    """Put a restored database in the place of the damaged one, which is kept.
+def restore(stack: Stack, to: str, say: Callable[[str], None]) -> str | None:
+    """Put a restored database in the place of the damaged one, which is kept, or where there is none yet.
 
     :param to: ``latest``, or a moment with its UTC offset.
     :param say: told, in a few words, what is being done.
-    :returns: the name of the volume that is kept.
-    :raises UserError: when the stack has no database, or no backup can be rolled forward so far.
-    :raises stack.compose.ComposeError: when a command fails otherwise, with its words.
+    :returns: the name of the volume that is kept; None: there was no database.
+    :raises UserError: when the database keeps its data on no volume.
+    :raises stack.compose.ComposeError: when a command fails, with its words; as when no backup leads so far.
     """
-    try:
-        server = stack.container("postgres")
-    except LookupError as error:
-        raise UserError(str(error), "name the run of a stack that has a database") from error
-    damaged = _volume(server)
-    say("stopping the server")
-    stack.compose("stop", "--timeout", "10", "postgres")
-    keep(stack, server, damaged)
-    say(f"the damaged volume {damaged} is kept")
+    server = _find(stack, "postgres")
+    damaged = None if server is None else _retire(stack, server, say)
     stack.set_variable(GENERATION, f"-{_generation(stack) + 1}")
     # Compose takes no notice of a volume's new name: what mounts it is made anew because we say so.
     anew = ("--no-deps", "--no-build", "--force-recreate")
     stack.compose("up", "--no-start", *anew, "postgres")
     # Whoever mounts a volume of memory keeps it alive: before anything is written into the fresh one.
     stack.compose("up", "--detach", "--wait", *anew, "holder")
-    fresh = _volume(stack.container("postgres"))
-    say(f"fetching the backups, and laying {fresh} out")
-    source = "/var/tmp/fetched"
-    command = (
-        f"drbackup fetch --into {source} 2>&1 && drbackup pitr --dir {source} --into /restore --to {to} 2>&1"
-    )
+    fresh = _volume(stack.container("postgres"), DATA)
+    options, command = _from_vault(stack, say)
+    say(f"laying {fresh} out")
     said = stack.compose(
-        "run", "--rm", "--no-deps", "--no-TTY", "--volume", f"{fresh}:/restore", "backup", "sh", "-c", command,
+        "run", "--rm", "--no-deps", "--no-TTY", "--volume", f"{fresh}:/restore", *options, "backup",
+        "sh", "-c", f"{command} --into /restore --to {to} 2>&1",
         timeout_s=LAY_OUT_TIMEOUT_S,
     )  # fmt: skip
     for line in said.splitlines():
@@ -68,6 +63,29 @@ def restore(stack: Stack, to: str, say: Callable[[str], None]) -> str:
         "up", "--detach", "--wait", "--no-deps", "--no-build", "postgres", timeout_s=START_TIMEOUT_S
     )
     return damaged
+
+
+def _retire(stack: Stack, server: Container, say: Callable[[str], None]) -> str:
+    """Stop the damaged server, and see that its volume lives on and is not the next one's."""
+    damaged = _volume(server, DATA)
+    say("stopping the server")
+    stack.compose("stop", "--timeout", "10", "postgres")
+    keep(stack, server, damaged)
+    say(f"the damaged volume {damaged} is kept")
+    return damaged
+
+
+def _from_vault(stack: Stack, say: Callable[[str], None]) -> tuple[Sequence[str], str]:
+    """Options for a container that can read the backups, and the command that lays them out, but for its target."""
+    vault = _find(stack, "vault")
+    if vault is not None:
+        say("reading the backups in this site's vault")
+        return ("--volume", f"{_volume(vault, VAULT)}:{VAULT}:ro"), f"drbackup pitr --dir {VAULT}"
+    say("fetching the backups from the other site's vault")
+    # The way between the sites.
+    stack.compose("up", "--detach", "--wait", "--no-deps", "--no-build", "toxiproxy")
+    source = "/var/tmp/fetched"
+    return (), f"drbackup fetch --into {source} 2>&1 && drbackup pitr --dir {source}"
 
 
 def keep(stack: Stack, server: Container, volume: str) -> None:
@@ -104,8 +122,15 @@ def _generation(stack: Stack) -> int:
     return int(stack.variables.get(GENERATION, "-0").removeprefix("-"))
 
 
-def _volume(server: Container) -> str:
-    for mount in server.attrs["Mounts"]:
-        if mount["Destination"] == DATA:
+def _find(stack: Stack, service: str) -> Container | None:
+    try:
+        return stack.container(service)
+    except LookupError:
+        return None
+
+
+def _volume(container: Container, path: str) -> str:
+    for mount in container.attrs["Mounts"]:
+        if mount["Destination"] == path:
             return str(mount["Name"])
-    raise UserError(f"{server.name} keeps its data on no volume", f"mount one at {DATA}")
+    raise UserError(f"{container.name} keeps {path} on no volume", "mount one there")

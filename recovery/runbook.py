@@ -70,6 +70,7 @@ class Step:
     :param timeout_s: of one attempt, in seconds.
     :param patience_s: for so long, in seconds, it is tried again until it succeeds.
     :param verifies: whether its failure shows already that this rung has not recovered.
+    :param essential: whether the steps after it would do harm where it has failed: they are not done then.
     :param wrong: what is wrong with its output; empty when nothing is.
     :param note: how it departs from the DRP's letter, and why.
     """
@@ -81,6 +82,7 @@ class Step:
     timeout_s: float
     patience_s: float = 0.0
     verifies: bool = False
+    essential: bool = False
     wrong: Callable[[str], str] = nothing_wrong
     when: Condition | None = None
     note: str = ""
@@ -101,6 +103,8 @@ class Runbook:
 
     :param section: of the DRP, as ``"Scenario 1: Dashboard Service Down"``.
     :param validation_timeout_s: for how long the validation may take to hold under one rung.
+    :param validates: the scenario whose boxes say whether it has recovered, where that is not its own name.
+    :param elsewhere: it is carried out in the other site: this one is lost.
     """
 
     name: str
@@ -109,6 +113,8 @@ class Runbook:
     ladder: tuple[Rung, ...]
     monitor: Rung
     validation_timeout_s: float
+    validates: str = ""
+    elsewhere: bool = False
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
@@ -185,9 +191,9 @@ class _Climb:
         return all(box.holds for box in self._boxes)
 
     def _do(self, rung: Rung) -> bool:
-        """Do every step of a rung; whether one that verifies has failed."""
+        """Do every step of a rung, up to an essential one that fails; whether one that matters has failed."""
         hopeless = False
-        for step in rung.steps:
+        for number, step in enumerate(rung.steps):
             self._on_begin(f"{rung.name}: {step.title}")
             if why_not := self._why_not(step.when):
                 self._tell(rung, step, StepStatus.SKIPPED, note=why_not)
@@ -203,7 +209,11 @@ class _Climb:
                 output=ran.output[-OUTPUT_CHARS:],
                 note=step.note,
             )
-            hopeless |= step.verifies and not ran.ok
+            hopeless |= (step.verifies or step.essential) and not ran.ok
+            if step.essential and not ran.ok:
+                rest = Rung(rung.name, rung.steps[number + 1 :])
+                self._leave(rest, StepStatus.NOT_REACHED, f"not done: {step.title!r} has failed")
+                break
         return hopeless
 
     def _attempt(self, step: Step) -> Ran:

@@ -1,7 +1,8 @@
 """How a runbook's commands name what they act on: by placeholders, filled in on a stack or on paper.
 
 ``{dashboard}`` is that service's container, ``{dashboard image}`` the image it is released as, ``{edge url}``
-the address where it is published; ``{stack}`` is the folder of the run whose stack it is.
+and ``{edge address}`` where it is published; ``{dashboard elsewhere}`` is the other site's container.
+``{stack}`` is the folder of the run whose stack it is, ``{site}`` its site, ``{site elsewhere}`` the other one.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_PLACEHOLDER = re.compile(r"\{([a-z][a-z-]*)(?: (image|url))?\}")
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z-]*)(?: (image|url|address|elsewhere))?\}")
 
 
 def fill_in(command: str, name: Callable[[str, str | None], str]) -> str:
-    """The command with each placeholder replaced by ``name(service, kind)``; kind is image, url or None."""
+    """The command with each placeholder replaced by ``name(service, kind)``; kind is the second word, or None."""
     return _PLACEHOLDER.sub(lambda match: name(match[1], match[2]), command)
 
 
@@ -23,17 +24,19 @@ def on_paper(command: str) -> str:
     def name(service: str, kind: str | None) -> str:
         if kind == "image":
             return f"$DRILL_{service.upper().replace('-', '_')}_IMAGE"
-        return f"http://{service}" if kind == "url" else service
+        if kind == "elsewhere":
+            return f"other-site's-{service}"
+        return {"url": f"http://{service}", "address": f"{service}'s-address"}.get(kind or "", service)
 
     return fill_in(command, name)
 
 
-def first_service(command: str) -> str:
-    """The service that the command names first.
+def first_service(command: str) -> tuple[str, bool]:
+    """The service that the command names first, and whether it is the other site's.
 
     :raises ValueError: when it names none.
     """
     found = _PLACEHOLDER.search(command)
     if found is None:
         raise ValueError(f"a runbook must name the container as {{service}}: {command}")
-    return found[1]
+    return found[1], found[2] == "elsewhere"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,11 +24,19 @@ from stack.compose import ComposeError, DrillCompose, compose_project
 COMPOSE_FILE = Path(__file__).resolve().parent.parent / "docker-compose.test.yml"
 DRILL_LABEL = "dr.drill"
 RUN_DIR_LABEL = "dr.run_dir"
+SITE_LABEL = "dr.site"
+WORLD = "world"
+WORLD_SERVICES = ("dns", "receiver")
+"""What belongs to neither site: the name that clients know, and the pager."""
 _SITE_VARIABLES = {
-    # Off-site copies go by the proxy between the sites.
-    "a": {"DRILL_VAULT": "sftp://drill@toxiproxy:20022/vault"},
-    "b": {"COMPOSE_PROFILES": "standby"},
+    # Off-site copies go by the proxy between the sites. What is in neither site is started with the first.
+    "a": {"DRILL_VAULT": "sftp://drill@toxiproxy:20022/vault", "COMPOSE_PROFILES": WORLD},
+    "b": {"COMPOSE_PROFILES": "standby", "DRILL_ADDRESS": "127.0.0.2"},
 }
+# A port that both sites' edges share: below those that the kernel and Docker hand out, so that it is free when the
+# site comes back.
+_EDGE_PORT = "DRILL_EDGE_PORT"
+_EDGE_PORTS = range(20000, 32000)
 _KEPT_STACK = "stack.json"
 
 
@@ -130,8 +140,8 @@ class Stack:
 
     @property
     def standby(self) -> Stack:
-        """The same run's other site, of which only the vault runs until the first one is lost."""
-        return replace(self, site="b")
+        """The same run's other site; of b, nothing but the vault runs until a is lost."""
+        return replace(self, site="a" if self.site == "b" else "b")
 
     @property
     def _compose(self) -> DrillCompose:
@@ -159,6 +169,11 @@ class Stack:
         temporary.write_text(json.dumps({**self.variables, name: value}) + "\n", encoding="utf-8")
         temporary.replace(self._variables_file)
 
+    def forget_variables(self) -> None:
+        """Have both sites' Compose file see the defaults again: for when there is nothing of them any more."""
+        for site in (self, self.standby):
+            site._variables_file.unlink(missing_ok=True)
+
     @property
     def _variables_file(self) -> Path:
         return self.run_dir / f"variables-{self.site}.json"
@@ -183,10 +198,15 @@ class Stack:
         self._start()
 
     def up_standby(self) -> None:
-        """Start what the standby site runs while the other one lives: its vault.
+        """Start what the standby site runs while the other one lives: its vault. To be called before :meth:`up`.
+
+        Clients find either site's edge at the same port: they know a name, which only gives another address.
 
         :raises UserError: as :meth:`up`.
         """
+        port = os.environ.get(_EDGE_PORT) or str(_free_port())
+        for site in (self, self.standby):
+            site.set_variable(_EDGE_PORT, port)
         self.standby._start("vault")
 
     def _start(self, *services: str) -> None:
@@ -215,19 +235,20 @@ class Stack:
         return str(container.labels["com.docker.compose.service"])
 
     def container(self, service: str) -> Container:
-        """The container of ``service``, with its present state.
+        """The container of ``service``, with its present state: the site's, or that of the world between the sites.
 
         :raises LookupError: when there is none.
         """
         label = f"com.docker.compose.service={service}"
-        found = self.docker.containers.list(
-            all=True,
-            filters={"label": [f"com.docker.compose.project={self.project}", label]},
-            ignore_removed=True,
-        )
-        if not found:
-            raise LookupError(f"the stack {self.project} has no container of the service {service}")
-        return found[0]
+        own = [f"com.docker.compose.project={self.project}"]
+        between = [f"{DRILL_LABEL}={self.drill_id}", f"{SITE_LABEL}={WORLD}"]
+        for where in (own, between):
+            found: list[Container] = self.docker.containers.list(
+                all=True, filters={"label": [*where, label]}, ignore_removed=True
+            )
+            if found:
+                return found[0]
+        raise LookupError(f"the stack {self.project} has no container of the service {service}")
 
     def address(self, service: str, port: int, protocol: str = "tcp") -> tuple[str, int]:
         """Host and port where ``service``'s ``port`` is published just now; a restart changes it.
@@ -238,6 +259,11 @@ class Stack:
         if not published:
             raise LookupError(f"{service} publishes no port {port}/{protocol} just now")
         return str(published[0]["HostIp"]), int(published[0]["HostPort"])
+
+    @property
+    def name(self) -> str:
+        """The name by which clients know the dashboard, wherever it is served."""
+        return os.environ.get("DRILL_DNS_NAME", "dashboard.drill.test")
 
     def url(self, service: str, port: int) -> str:
         """The HTTP base address of a published port; see :meth:`address`."""
@@ -294,6 +320,19 @@ class Stack:
                 (folder / "logs" / f"{name}.log").write_bytes(container.logs(timestamps=True))
                 states.append({"service": name, **_state(container)})
         (folder / "containers.json").write_text(json.dumps(states, indent=2) + "\n", encoding="utf-8")
+
+
+def _free_port() -> int:
+    """A port for the edges that nobody uses just now, on either site's address."""
+    for port in random.sample(_EDGE_PORTS, k=50):
+        try:
+            for site in _SITE_VARIABLES.values():
+                with socket.socket() as probe:
+                    probe.bind((site.get("DRILL_ADDRESS", "127.0.0.1"), port))
+        except OSError:
+            continue
+        return port
+    raise UserError("no port is free for the way in", f"name one: {_EDGE_PORT}=8000")
 
 
 def _state(container: Container) -> dict[str, Any]:

@@ -34,8 +34,8 @@ class Dashboard(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+        super().__init__(address, _Handler)
         self.mode = "ok"
         self.sales: dict[str, Any] = {}
         self.requests = 0

@@ -230,3 +230,18 @@ def test_any_ladder(rungs: list[tuple[bool, bool, bool]]) -> None:
         assert fates(result.steps)[str(number)] is expected
     assert result.steps[-1].rung == "monitor"
     assert result.started <= result.finished
+
+
+def test_after_an_essential_step_that_failed_nothing_more_of_the_rung_is_done() -> None:
+    move = Rung("move", (step("stop", essential=True), step("wait", essential=True), step("go")))
+    hands = PretendingHands({"wait": [Ran(False, "no")]})
+    told: list[StepResult] = []
+    result = a_runbook(move, timeout_s=60).run(hands, holds_from(2), on_step=told.append)
+    assert hands.done == ["look", "stop", "wait", "watch"]
+    assert [(each.title, each.status) for each in told if each.rung == "move"] == [
+        ("Stop", OK),
+        ("Wait", FAILED),
+        ("Go", NOT_REACHED),
+    ]
+    assert told[3].note == "not done: 'Wait' has failed"
+    assert not result.recovered, "what cannot hold any more is not waited for"

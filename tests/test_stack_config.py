@@ -26,7 +26,7 @@ LABELS = {
     "dr.site": "${DRILL_SITE:-a}",
 }
 # What lies between the sites, and is not lost with one of them.
-BETWEEN = {"dns", "receiver", "vault-keys", "wan"}
+BETWEEN = {"dns", "receiver", "vault-keys", "witness", "wan"}
 PUBLISHED = {
     "edge": {"80"},
     "dns": {"53/udp", "53/tcp"},
@@ -115,7 +115,9 @@ def test_ports_are_published_on_this_machine_only_and_may_be_chosen(service: str
     ports = set()
     for port in SERVICES[service].get("ports", []):
         variable = f"DRILL_{service.upper()}_PORT"
-        prefix = f"127.0.0.1:${{{variable}:-}}:"
+        # Each site has an address of its own; what is between them, one that does not move.
+        address = "127.0.0.1" if service in BETWEEN else "${DRILL_ADDRESS:-127.0.0.1}"
+        prefix = f"{address}:${{{variable}:-}}:"
         assert port.startswith(prefix)
         ports.add(port.removeprefix(prefix))
     assert ports == PUBLISHED.get(service, set())
@@ -131,21 +133,41 @@ def test_every_image_is_a_variable_and_ours_can_be_built(service: str) -> None:
         assert (ROOT / spec["build"]["context"] / "Dockerfile").is_file()
 
 
-def test_only_the_second_site_in_standby_is_left_out_of_a_site() -> None:
-    assert {name for name, spec in SERVICES.items() if "profiles" in spec} == {"vault"}
-    assert SERVICES["vault"]["profiles"] == ["standby"]
+def test_what_there_is_one_of_is_no_part_of_every_site() -> None:
+    profiles = {name: spec["profiles"] for name, spec in SERVICES.items() if "profiles" in spec}
+    assert profiles == {"vault": ["standby"], "dns": ["world"], "receiver": ["world"]}
+    needs = {
+        name: {other for other, how in spec.get("depends_on", {}).items() if how.get("required", True)}
+        for name, spec in SERVICES.items()
+    }
+    assert not {other for others in needs.values() for other in others} & set(profiles)
+
+
+def test_who_may_serve_is_read_by_those_whom_it_concerns_and_written_where_names_are_moved() -> None:
+    mounts = {
+        name: volume
+        for name, spec in SERVICES.items()
+        for volume in spec.get("volumes", [])
+        if volume.startswith("witness:")
+    }
+    assert mounts == {
+        "dns": "witness:/witness",
+        "postgres": "witness:/witness:ro",
+        "vault": "witness:/witness:ro",
+        "holder": "witness:/hold/witness",
+    }
 
 
 def test_the_sites_meet_where_the_proxy_stands_and_nowhere_else() -> None:
     """A database on that network would be "postgres" to the other site's proxy too."""
     on_wan = {name for name, spec in SERVICES.items() if "wan" in spec.get("networks", [])}
-    assert on_wan == {"toxiproxy", "vault", "dns", "receiver"}
+    assert on_wan == {"toxiproxy", "vault", "dns", "receiver", "alertmanager"}
     for name in on_wan:
-        assert "default" in SERVICES[name]["networks"]
+        assert ("default" in SERVICES[name]["networks"]) == (name not in BETWEEN)
 
 
 def test_what_the_sites_share_has_the_same_name_in_both() -> None:
-    for kind, name in (("networks", "wan"), ("volumes", "vault-keys")):
+    for kind, name in (("networks", "wan"), ("volumes", "vault-keys"), ("volumes", "witness")):
         assert COMPOSE[kind][name]["name"].startswith("dr-${DRILL_ID:-none}-")
 
 
@@ -183,7 +205,7 @@ def test_the_dashboard_reaches_its_stores_through_the_proxy_alone() -> None:
         "wan-vault": "vault:22",
     }
     assert SERVICES["vault"]["environment"]["VAULT_WAL_SOURCE"].startswith(
-        f"${{DRILL_WAL_SOURCE:-host=proxy-a port={proxies['wan-postgres']['listen'].removeprefix('0.0.0.0:')} "
+        f"${{DRILL_WAL_SOURCE:-host=proxy-%s port={proxies['wan-postgres']['listen'].removeprefix('0.0.0.0:')} "
     )
     port = {name: proxy["listen"].removeprefix("0.0.0.0:") for name, proxy in proxies.items()}
     assert f"host=toxiproxy port={port['postgres']} " in environment["DASHBOARD_DATABASE_URL"]

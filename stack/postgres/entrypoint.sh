@@ -9,6 +9,9 @@ database=${POSTGRES_DB:-$user}
 # not come back with half of it and call itself ready.
 growing=$PGDATA/.growing
 
+# Which of two sites serves, where there are two: whoever moves the service writes it down there first.
+witness=${WITNESS:-/witness/active-site}
+
 run_sql() { psql -q -X -v ON_ERROR_STOP=1 --username="$user" "$@" >/dev/null; }
 
 make_cluster() {
@@ -45,6 +48,17 @@ move_up() {
     sync -f "$PGDATA"
 }
 
+# A site that was given up may come back with all its data, by itself, and knows nothing of what happened since. Were it to
+# take writes, there would be two truths. A witness that cannot be read is no permission.
+refuse_unless_active() {
+    local active
+    [ -e "$witness" ] || return 0
+    active=$(cat "$witness") || active="which cannot be read"
+    [ "$active" != "${SITE:-a}" ] || return 0
+    echo "entrypoint: refused to start: the site that serves is ${active:-unnamed}, and this is site ${SITE:-a}" >&2
+    exit 1
+}
+
 make_cluster_unless_there() {
     [ ! -s "$PGDATA/PG_VERSION" ] || return 0
     if [ -n "${POSTGRES_RESTORED:-}" ]; then
@@ -66,6 +80,7 @@ make_cluster_unless_there() {
     move_up
 }
 
+[ "${1:-}" != postgres ] || refuse_unless_active
 if [ "${1:-}" = postgres ] && [ "$(id -u)" = 0 ]; then
     # A fresh volume belongs to root, and what was restored into it to whoever restored it.
     find "$PGDATA" ! -user postgres -exec chown -h postgres:postgres '{}' +

@@ -13,9 +13,9 @@ from chaos.guard import GuardRefused
 from chaos.injector import Injector
 from chaos.journal import Journal
 from chaos.registry import catalogue, from_journal
-from chaos.site_lost import SITE_LABEL, SiteLost
+from chaos.site_lost import SiteLost
 from chaos.watchdog import Watchdog
-from stack.stack import DRILL_LABEL, Stack
+from stack.stack import DRILL_LABEL, SITE_LABEL, Stack
 from tests.live.small_stack import small_stack
 
 pytestmark = pytest.mark.live

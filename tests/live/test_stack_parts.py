@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from stack.stack import Stack
@@ -143,3 +144,24 @@ def test_a_site_alone_makes_its_backups_and_says_that_they_are_nowhere_else(stac
     assert done.exit_code == 0, done.output
     assert "these backups are on this site alone" in done.output
     assert "nightly: all is well" in done.output
+
+
+def test_a_site_that_was_given_up_takes_no_writes_until_it_serves_again(stack: Stack) -> None:
+    assert stack.exec("dns", ["activate-site", "b"]).exit_code == 0
+    try:
+        postgres = stack.container("postgres")
+        postgres.restart()
+        refusal = b"the site that serves is b, and this is site a"
+        wait_until(
+            lambda: postgres.logs().count(refusal) >= 3, timeout_s=20, what="it is refused again and again"
+        )
+        with pytest.raises((LookupError, psycopg.OperationalError)):
+            psycopg.connect(stack.dsn())
+        # Neither does the whole site, brought up anew.
+        stack.compose("up", "--detach", "--no-deps", "--force-recreate", "postgres")
+        wait_until(lambda: refusal in stack.container("postgres").logs(), timeout_s=20, what="it is refused")
+    finally:
+        assert stack.exec("dns", ["activate-site", "a"]).exit_code == 0
+        stack.compose("up", "--detach", "--wait", "--no-deps", "postgres")
+    with psycopg.connect(stack.dsn()) as connection:
+        assert connection.execute("SELECT count(*) FROM products").fetchone() == (5000,)

@@ -23,6 +23,7 @@ def victim(request: pytest.FixtureRequest) -> Iterator[Stack]:
     with create(root, drill_id) as folder:
         stack = Stack(drill_id, folder.path)
         try:
+            stack.up_standby()
             stack.up()
             yield stack
         finally:

@@ -90,4 +90,14 @@ SABOTEURS = (
     Saboteur(
         "series_gone", "test_monitoring_removed", "INVALID|FAIL", "nothing is left from before the outage"
     ),
+    # Each of these costs two new sites: the drill ends where no other could begin.
+    Saboteur("name_never_moves", "test_site_lost", "FAIL", "DNS updated: .* is 127.0.0.1 "),
+    Saboteur(
+        "fence_is_down", "test_site_lost", "FAIL", "site a came back and was not fenced: .* takes writes"
+    ),
+    Saboteur("standby_of_yesterday", "test_site_lost", "FAIL", "runbook site-lost climbed all its rungs"),
+    Saboteur("vault_cut_off", "test_site_lost", "FAIL", "the RPO is 10 s"),
+    Saboteur(
+        "partial_left_out", "test_site_lost", "FAIL", "the RPO is 10 s|Data consistent|Database restored"
+    ),
 )

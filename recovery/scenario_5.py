@@ -1,0 +1,191 @@
+"""DRP Scenario 5, "Complete Data Center Failure": the other site takes over; and, later, the way back.
+
+::
+
+    site-lost   site b:  activate (fences a) ──▶ restore ──▶ deploy ──▶ verify ──▶ name ──▶ monitor
+    failback    site a:  b takes no more writes ──▶ the vault has all of it ──▶ activate (fences b) ──▶ as above
+
+A failover loses what had not left the lost site; a failback is planned, and loses nothing: the last thing that b's
+server does is to hand its log over.
+"""
+
+from __future__ import annotations
+
+from plan.model import Plan
+from recovery.runbook import Condition, Hands, Runbook, Rung, Step
+
+NAME = "site-lost"
+FAILBACK = "failback"
+_HEALTH = 'curl -H "X-API-Key: $DASHBOARD_API_KEY" {edge url}/api/health'
+_RECEIVED = (
+    "docker exec {postgres elsewhere} psql -U postgres -d minimarket -Atc "
+    "\"SELECT count(*) FROM pg_stat_replication WHERE application_name = 'vault'"
+    ' AND flush_lsn >= pg_current_wal_flush_lsn()"'
+)
+
+
+def runbook(plan: Plan) -> Runbook:
+    """The failover, carried out in the site that takes over, with the plan's titles and times."""
+    timeout_s = plan.drill.step_timeout.total_seconds()
+    return Runbook(
+        name=NAME,
+        section=_scenario(plan),
+        diagnose=Rung("diagnose", (_look_into_the_vault(plan, "{vault}"),)),
+        ladder=(Rung("failover", (_activate(plan), *_take_over(plan))),),
+        monitor=Rung("monitor", (_monitor(plan),)),
+        validation_timeout_s=timeout_s,
+        elsewhere=True,
+    )
+
+
+def failback(plan: Plan) -> Runbook:
+    """The way back, carried out in the site that was lost, while the other one serves."""
+    timeout_s = plan.drill.step_timeout.total_seconds()
+    leave = (
+        Step(
+            "Failback",
+            "Stop writes in the site that serves",
+            "docker stop {edge elsewhere}",
+            "no client is served: the planned interruption begins",
+            timeout_s,
+            essential=True,
+        ),
+        Step(
+            "Failback",
+            "Wait until the vault has all of its log",
+            _RECEIVED,
+            "one receiver, which has written all there is to disk",
+            timeout_s,
+            patience_s=timeout_s,
+            essential=True,
+            wrong=_not_one,
+        ),
+        Step(
+            "Failback",
+            "Stop its application and its database",
+            "docker stop {backup elsewhere} {dashboard elsewhere} {postgres elsewhere}",
+            "nothing can be written there any more; its server ends when the vault has its last record",
+            timeout_s,
+            essential=True,
+        ),
+    )
+    return Runbook(
+        name=FAILBACK,
+        section=_scenario(plan),
+        diagnose=Rung("diagnose", (_look_into_the_vault(plan, "{vault elsewhere}"),)),
+        ladder=(Rung("failback", (*leave, _activate(plan), *_take_over(plan))),),
+        monitor=Rung(
+            "monitor",
+            (
+                _monitor(plan),
+                Step(
+                    "Failback",
+                    "Have the other site stand by again",
+                    "dr stack standby --stack {stack} --site {site elsewhere}",
+                    "its vault runs on; what it served from is removed",
+                    plan.drill.deploy_timeout.total_seconds(),
+                    when=Condition("once this site serves", _serves_not),
+                ),
+            ),
+        ),
+        validation_timeout_s=timeout_s,
+        validates=NAME,
+    )
+
+
+def _look_into_the_vault(plan: Plan, vault: str) -> Step:
+    return Step(
+        _section(plan, 2),
+        "Look at what the vault has",
+        f"docker exec {vault} sh -c 'ls -l /vault/base; ls -l /vault/wal | tail -n 5'",
+        "a base backup, and log that reaches to a moment ago",
+        plan.drill.step_timeout.total_seconds(),
+    )
+
+
+def _activate(plan: Plan) -> Step:
+    return Step(
+        _section(plan, 1),
+        _title(plan, 1),
+        "docker exec {dns} activate-site {site}",
+        "this site may serve; the other one's database does not start any more",
+        plan.drill.step_timeout.total_seconds(),
+        essential=True,
+        note="the plan leaves it to the infrastructure; without fencing, a site that comes back would take writes",
+    )
+
+
+def _take_over(plan: Plan) -> tuple[Step, ...]:
+    """Steps 2 to 5 of the plan: the same in whichever site takes over."""
+    timeout_s = plan.drill.step_timeout.total_seconds()
+    deploy_s = plan.drill.deploy_timeout.total_seconds()
+    return (
+        Step(
+            _section(plan, 2),
+            _title(plan, 2),
+            "dr stack restore --stack {stack} --site {site} --to latest",
+            "the last base backup, rolled forward by all the log that had left the other site",
+            plan.scenarios[NAME].rto.total_seconds(),
+            essential=True,
+            note="not the latest dump, which would lose all since the night",
+        ),
+        Step(
+            _section(plan, 3),
+            _title(plan, 3),
+            "docker compose up --detach --wait --no-build",
+            "every service is healthy",
+            deploy_s,
+            essential=True,
+        ),
+        Step(
+            _section(plan, 4),
+            _title(plan, 4),
+            _HEALTH,
+            "HTTP 200",
+            plan.drill.request_timeout.total_seconds(),
+            patience_s=timeout_s,
+            essential=True,
+        ),
+        Step(
+            _section(plan, 5),
+            _title(plan, 5),
+            "docker exec {dns} point-to {edge address}",
+            "the name gives this site's address",
+            timeout_s,
+            essential=True,
+            note="after the service was verified, so that no client is sent where nobody serves yet",
+        ),
+    )
+
+
+def _monitor(plan: Plan) -> Step:
+    return Step(
+        _section(plan, 6),
+        _title(plan, 6),
+        "docker logs --tail 20 {dashboard}",
+        "no errors",
+        plan.drill.step_timeout.total_seconds(),
+        note="its last lines; -f would never end",
+    )
+
+
+def _not_one(output: str) -> str:
+    return "" if output.strip() == "1" else "the vault does not have all of it"
+
+
+def _serves_not(hands: Hands) -> str:
+    """Why the other site must not be given up yet."""
+    return "" if hands.run(_HEALTH, 5).ok else "this site does not serve: nothing is removed"
+
+
+def _scenario(plan: Plan) -> str:
+    scenario = plan.scenarios[NAME]
+    return f"Scenario {scenario.number}: {scenario.title}"
+
+
+def _section(plan: Plan, number: int) -> str:
+    return f"Scenario {plan.scenarios[NAME].number}, step {number}"
+
+
+def _title(plan: Plan, number: int) -> str:
+    return plan.scenarios[NAME].steps[number - 1].title

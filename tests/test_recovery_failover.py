@@ -1,0 +1,164 @@
+"""Failover and failback: what must not be done when something before it has failed; boxes that ask a name server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from plan.load import load_plan
+from plan.model import Plan
+from recovery import scenario_5
+from recovery.catalog import ALL_NAMES, NAMES, find_runbook
+from recovery.client import Client
+from recovery.model import BoxResult, StepStatus
+from recovery.runbook import Ran, Runbook
+from recovery.site_boxes import SiteBoxes
+from recovery.wording import first_service, on_paper
+from stack.stack import Stack
+from tests.test_measure_names import NAME, NameServer
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return load_plan(Path(__file__).parent.parent / "drp.toml")
+
+
+class Hands:
+    """Does nothing, and keeps what it was told to do; ``fails`` is a word of the command that fails."""
+
+    def __init__(self, fails: str = "nothing") -> None:
+        self.done: list[str] = []
+        self._fails = fails
+
+    def spell(self, command: str) -> str:
+        return on_paper(command)
+
+    def run(self, command: str, timeout_s: float) -> Ran:
+        self.done.append(command)
+        return Ran(self._fails not in command, "1")
+
+    def place(self, word: str) -> int:
+        """When a command with that word was carried out, among the others."""
+        return next(n for n, command in enumerate(self.done) if word in command)
+
+
+def carry_out(runbook: Runbook, hands: Hands, holds: bool = True) -> list[tuple[str, StepStatus]]:
+    result = runbook.run(hands, lambda: [BoxResult("all-running", "All services running", holds, "")])
+    assert result.recovered is holds
+    return [(step.title, step.status) for step in result.steps]
+
+
+def quick(runbook: Runbook) -> Runbook:
+    """The runbook without its patience."""
+    ladder = tuple(
+        replace(rung, steps=tuple(replace(step, patience_s=0.0) for step in rung.steps))
+        for rung in runbook.ladder
+    )
+    return replace(runbook, ladder=ladder, validation_timeout_s=0.0)
+
+
+def test_the_old_site_is_fenced_before_anything_is_restored_and_the_name_moves_last(plan: Plan) -> None:
+    hands = Hands()
+    carry_out(find_runbook("site-lost", plan), hands)
+    order = [hands.place(word) for word in ("activate-site", "restore", "compose up", "curl", "point-to")]
+    assert order == sorted(order)
+
+
+def test_a_failback_lets_nobody_write_and_has_all_of_the_log_before_it_begins(plan: Plan) -> None:
+    hands = Hands()
+    carry_out(find_runbook("failback", plan), hands)
+    stopped = "{edge elsewhere}", "flush_lsn", "{dashboard elsewhere} {postgres elsewhere}"
+    order = [hands.place(word) for word in (*stopped, "activate-site", "restore", "point-to", "standby")]
+    assert order == sorted(order)
+
+
+@pytest.mark.parametrize("name", ["site-lost", "failback"])
+@pytest.mark.parametrize("fails", ["activate-site", "restore", "compose up", "curl"])
+def test_where_a_step_fails_the_name_does_not_move(plan: Plan, name: str, fails: str) -> None:
+    hands = Hands(fails)
+    carry_out(quick(find_runbook(name, plan)), hands, holds=False)
+    assert not any("point-to" in command for command in hands.done)
+
+
+@pytest.mark.parametrize("fails", ["{edge elsewhere}", "flush_lsn", "{dashboard elsewhere}"])
+def test_a_site_whose_log_is_not_in_the_vault_is_not_left(plan: Plan, fails: str) -> None:
+    hands = Hands(fails)
+    carry_out(quick(find_runbook("failback", plan)), hands, holds=False)
+    assert not any("activate-site" in command for command in hands.done)
+
+
+def test_the_site_that_serves_is_not_removed_while_the_other_one_does_not(plan: Plan) -> None:
+    hands = Hands("curl")
+    steps = carry_out(quick(find_runbook("failback", plan)), hands, holds=False)
+    assert not any("standby" in command for command in hands.done)
+    assert steps[-1] == ("Have the other site stand by again", StepStatus.SKIPPED)
+
+
+def test_only_the_failover_is_carried_out_elsewhere(plan: Plan) -> None:
+    elsewhere = [name for name in ALL_NAMES if find_runbook(name, plan).elsewhere]
+    assert elsewhere == [scenario_5.NAME]
+    assert {find_runbook(name, plan).validates or name for name in ALL_NAMES} == set(NAMES)
+
+
+def test_commands_name_the_other_site(plan: Plan) -> None:
+    assert first_service("docker exec {postgres elsewhere} psql") == ("postgres", True)
+    assert first_service("docker exec {dns} activate-site {site}") == ("dns", False)
+    assert on_paper("docker stop {edge elsewhere}") == "docker stop other-site's-edge"
+    assert on_paper("point-to {edge address}") == "point-to edge's-address"
+
+
+@contextmanager
+def serving(address: str, ttl: int) -> Iterator[NameServer]:
+    """A name server that says so."""
+    with NameServer(address, ttl) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+class Where:
+    """A site whose edge is at an address, and the name server of all; nothing else of a stack is asked for."""
+
+    site, name = "b", NAME
+
+    def __init__(self, server: NameServer) -> None:
+        self._server = server
+
+    def address(self, service: str, port: int, protocol: str = "tcp") -> tuple[str, int]:
+        return ("127.0.0.2", 80) if service == "edge" else ("127.0.0.1", self._server.server_address[1])
+
+
+def boxes(plan: Plan, server: NameServer, timeout_s: float = 3.0) -> SiteBoxes:
+    settings = plan.drill.model_copy(update={"request_timeout": timedelta(seconds=timeout_s)})
+    return SiteBoxes(cast("Stack", Where(server)), cast("Client", None), None, settings)
+
+
+@pytest.mark.parametrize(
+    ("address", "ttl", "holds", "said"),
+    [
+        ("127.0.0.2", 5, True, "is 127.0.0.2 for 5 s; site b is 127.0.0.2"),
+        ("127.0.0.1", 5, False, "is 127.0.0.1 for 5 s; site b is 127.0.0.2"),
+        ("127.0.0.2", 3600, False, "for 3600 s"),
+    ],
+)
+def test_the_name_must_give_the_new_site_and_not_for_long(
+    plan: Plan, address: str, ttl: int, holds: bool, said: str
+) -> None:
+    with serving(address, ttl) as server:
+        found = boxes(plan, server).named()
+    assert (found.holds, said in found.evidence) == (holds, True), found.evidence
+
+
+def test_a_name_server_that_is_silent_or_does_not_know_the_name_is_no_update(plan: Plan) -> None:
+    with serving("127.0.0.2", 5) as server:
+        server.silent = True
+        assert boxes(plan, server, timeout_s=0.2).named().holds is False
