@@ -6,6 +6,6 @@ from hypothesis import settings
 
 
 def pytest_configure() -> None:
-    """Hypothesis' own profile for CI has no surprises; and on a machine with other things to do, time proves nothing."""
+    """Hypothesis has a profile of its own for CI, without surprises; and a deadline fails on a busy machine."""
     settings.register_profile("suite", deadline=None)
     settings.load_profile("suite")
