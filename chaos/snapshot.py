@@ -81,10 +81,10 @@ def _others(stack: Stack, own: set[str]) -> Iterator[str]:
         yield f"image {image.tags[0] if image.tags else image.short_id}"
     for network in stack.docker.networks.list(filters=mine):
         yield f"network {network.name}"
-    yield from _volumes_of(stack.docker.volumes.list(filters=mine))
+    yield from volumes_of(stack.docker.volumes.list(filters=mine))
 
 
-def _volumes_of(found: list[Volume]) -> Iterator[str]:
+def volumes_of(found: list[Volume]) -> Iterator[str]:
     """Each volume by what it is for: a restore puts one of another name in its place, which is no residue.
 
     Where the one before it is still there, the newer is told by its own name.

@@ -34,13 +34,21 @@ def find(which: str) -> Stack:
 
 
 @app.command()
-def up() -> None:
+def up(
+    standby: Annotated[
+        bool, typer.Option("--standby", help="The second site too, in standby: its vault.")
+    ] = False,
+) -> None:
     """Start a stack and leave it running; `dr stack down` removes it.
 
-    Example: dr stack up && dr runbook run dashboard-down
+    \b
+    Examples:
+      dr stack up && dr runbook run dashboard-down
+      dr stack up --standby
     """
     from rich.console import Console
 
+    from chaos.reaper import sweep
     from chaos.runs import KEPT
     from fixtures.run import new_drill_id
     from reports.folder import create
@@ -52,10 +60,12 @@ def up() -> None:
         stack = Stack(drill_id, folder.path)
         with console.status(f"starting the stack {stack.drill_id}"):
             try:
+                if standby:
+                    stack.up_standby()
                 stack.up()
             except BaseException:
                 stack.save_logs(folder.path)
-                stack.down()
+                sweep(stack.docker, stack.drill_id)
                 raise
         (folder.path / KEPT).touch()
     console.print(f"{stack.drill_id} is up; the dashboard answers at {stack.url('edge', 80)}")

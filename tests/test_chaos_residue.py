@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from docker.models.volumes import Volume
 
 from chaos.residue import ContainerState, ProxyState, Snapshot, differences
+from chaos.snapshot import volumes_of
 
 NETWORK = "dr-d1-a_default"
 DASHBOARD = ContainerState(
@@ -107,3 +109,20 @@ def test_what_was_wrong_before_is_not_the_drills() -> None:
         proxies={"postgres": ProxyState(False, frozenset({"slow"})), "redis": ProxyState(True)},
     )
     assert differences(spoilt, spoilt) == []
+
+
+def volume(name: str, purpose: str | None = None) -> Volume:
+    labels = (
+        {}
+        if purpose is None
+        else {"com.docker.compose.project": "dr-1-a", "com.docker.compose.volume": purpose}
+    )
+    return Volume(attrs={"Name": name, "Labels": labels})
+
+
+def test_a_volume_that_a_restore_has_put_in_anothers_place_is_no_residue() -> None:
+    before = [volume("dr-1-a_data", "data"), volume("dr-1-a_wal", "wal")]
+    restored = [volume("dr-1-a_wal", "wal"), volume("dr-1-a_data-1", "data")]
+    assert set(volumes_of(before)) == set(volumes_of(restored))
+    kept = [*before, volume("dr-1-a_data-1", "data"), volume("bare")]
+    assert set(volumes_of(kept)) - set(volumes_of(before)) == {"volume dr-1-a_data-1", "volume bare"}
