@@ -15,7 +15,7 @@ class SeriesLoss:
     """What is lost, all in seconds.
 
     :param lost_s: the time of which there are no samples.
-    :param expected_s: the time of which there should be.
+    :param expected_s: the time since the stack was made, its own start included.
     :param forgot: whether nothing is left from before the outage.
     """
 
@@ -30,7 +30,7 @@ class SeriesLoss:
         return None if self.forgot else True
 
     def __str__(self) -> str:
-        told = f"{self.lost_s:.0f} s of {self.expected_s:.0f} s are not there"
+        told = f"{self.lost_s:.0f} s of the {self.expected_s:.0f} s since the stack was made are not there"
         return f"{told}: nothing is left from before the outage" if self.forgot else told
 
 

@@ -84,7 +84,9 @@ def test_any_changed_byte_is_noticed(at: int, mask: int) -> None:
     data[at] ^= mask
     assert scan(bytes(data)).sha256 != good.sha256
     if at >= 10:  # the header's time and flags have no checksum of their own
-        assert scan(bytes(data)).gzip_fault is not None
+        # The bits that fill up the last byte before the trailer mean nothing.
+        found = scan(bytes(data))
+        assert found.gzip_fault is not None or gzip.decompress(bytes(data)) == dump_text()
 
 
 @given(sizes=st.lists(st.integers(1, 200), min_size=1))

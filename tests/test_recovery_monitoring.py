@@ -46,7 +46,8 @@ def test_what_is_lost_of_a_series(samples: list[float], lost_s: float, forgot: b
 def test_all_of_a_short_memory_lost_proves_nothing_about_an_hour() -> None:
     found = series_loss(every_5_s(430, 500), born=0, outage=410, now=500)
     assert found.holds(HOUR) is None
-    assert str(found) == "430 s of 500 s are not there: nothing is left from before the outage"
+    told = "430 s of the 500 s since the stack was made are not there: nothing is left from before the outage"
+    assert str(found) == told
 
 
 @given(st.lists(st.floats(0, 1000)), st.floats(0, 1000))

@@ -13,8 +13,11 @@ import pytest
 import redis
 
 from chaos.bad_image import BadImage
+from chaos.fill_disk import FillDisk
 from chaos.fill_memory import FillMemory
+from chaos.stop_monitoring import StopMonitoring
 from cli.main import main
+from measure.notifications import Notifications
 from plan.load import load_plan
 from plan.model import Plan
 from recovery.catalog import find_runbook
@@ -258,6 +261,64 @@ def test_the_command_line_recovers_and_says_so(
     assert f"$ docker restart {stack.container('redis').name}" in printed
     assert "recovered by restart in" in printed
     assert "No data loss: only a drill can tell" in printed
+
+
+def sell(stack: Stack) -> int:
+    """The status of one sale."""
+    sale = {"client_id": f"live-{time.monotonic_ns()}", "product_id": 1, "quantity": 1}
+    with Client(stack, TIMEOUT_S) as client:
+        return client.ask("POST", "/api/sales", sale).status_code
+
+
+def test_room_is_made_on_a_full_disk_and_only_who_met_it_is_restarted(
+    stack: Stack, recover: Callable[..., RunbookResult]
+) -> None:
+    others = born(stack, "redis", "dashboard", "edge", "backup")
+    before = born(stack, "postgres")
+    fault = FillDisk(stack, "postgres")
+    fault.prepare()
+    try:
+        fault.inject()
+        fault.wait_effective(10)
+        wait_until(lambda: sell(stack) == 503, timeout_s=30, what="a sale is refused")
+        result = recover("disk-full")
+    finally:
+        fault.heal()
+    assert (result.recovered, result.rung) == (True, "clean"), result
+    assert "/hold/postgres is 100% full" in result.steps[0].output
+    [removed] = [step.output for step in result.steps if step.title.startswith("Remove large files")]
+    assert removed.split() == ["/hold/postgres/.dr-drill-fill"]
+    assert "restarted since recovery began: postgres" in by_id(result.boxes)["services-restarted"].evidence
+    assert born(stack, "postgres") != before
+    assert born(stack, "redis", "dashboard", "edge", "backup") == others
+    assert sell(stack) == 201
+
+
+def test_a_service_that_met_a_full_disk_and_was_not_restarted_is_found(
+    stack: Stack, validate: Callable[[str], Validate]
+) -> None:
+    stack.exec(
+        "redis", ["sh", "-c", "echo 'write error: No space left on device' >/proc/1/fd/1"], user="root"
+    )
+    box = by_id(validate("disk-full")())["services-restarted"]
+    assert box.holds is False
+    assert "redis has met a full disk since it was started" in box.evidence
+
+
+def test_removed_monitoring_is_missed_made_anew_and_remembers(
+    stack: Stack, recover: Callable[..., RunbookResult], validate: Callable[[str], Validate], tmp_path: Path
+) -> None:
+    with Notifications(lambda: stack.url("receiver", 8000), tmp_path / "notifications.jsonl") as pager:
+        fault = StopMonitoring(stack, remove=True)
+        began = time.monotonic()
+        fault.inject()
+        assert {box.box for box in validate("monitoring-lost")() if box.holds} == set()
+        assert pager.wait_first(["MonitoringLost"], "pagerduty", began, 40)
+        result = recover("monitoring-lost", validation_timeout_s=30)
+        assert pager.wait_first(["MonitoringLost"], "webhook", began, 30, "resolved")
+    assert (result.recovered, result.rung) == (True, "make anew"), result
+    assert status(result, "start") == {StepStatus.SKIPPED}
+    assert "nothing is left" not in by_id(result.boxes)["series-kept"].evidence
 
 
 def test_a_stack_that_is_gone_is_the_users_to_mend(
