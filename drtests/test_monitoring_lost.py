@@ -8,6 +8,8 @@ from chaos.stop_monitoring import StopMonitoring
 from fixtures.drill import Drill
 from fixtures.effects import silent_monitoring
 
+pytestmark = pytest.mark.draft
+
 
 @pytest.mark.monthly_drill(
     id="monitoring/killed",

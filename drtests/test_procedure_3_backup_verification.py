@@ -8,6 +8,8 @@ from fixtures.procedure import Procedure
 from recovery.answers import answer_of
 from recovery.backup_schedule import ScheduledRun, next_run, scheduled
 
+pytestmark = pytest.mark.draft
+
 
 @pytest.mark.monthly_drill(
     id="procedure-3/backup-verification",

@@ -17,7 +17,7 @@ from drbackup.manifest import Manifest
 from stack.wait import wait_until
 from tests.live.two_sites import Sites, start_backups, two_sites
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.draft]
 
 FOLDERS = ("postgresql", "base", "redis", "config")
 NIGHTLY = "/usr/local/bin/backup_database.sh"

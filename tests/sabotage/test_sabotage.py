@@ -16,7 +16,7 @@ from chaos.marks import FILE_PREFIX
 from fixtures.sites import rebuild
 from reports.record import DrillRecord, Record
 from stack.stack import COMPOSE_FILE, Stack
-from tests.sabotage.saboteurs import SABOTEURS, Saboteur
+from tests.sabotage.saboteurs import DRAFTS, SABOTEURS, Saboteur
 
 ROOT = COMPOSE_FILE.parent
 ROTTEN = ROOT / "tests" / "sabotage" / "rotten.compose.yml"
@@ -33,7 +33,11 @@ def test_a_stack_that_nobody_has_spoiled_passes(victim: Stack, tmp_path: Path) -
 
 
 @pytest.mark.sabotage
-@pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda saboteur: f"{saboteur.name}-{saboteur.drill}")
+@pytest.mark.parametrize(
+    "saboteur",
+    [*SABOTEURS, *(pytest.param(each, marks=pytest.mark.draft) for each in DRAFTS)],
+    ids=lambda saboteur: f"{saboteur.name}-{saboteur.drill}",
+)
 def test_saboteur_is_noticed(saboteur: Saboteur, victim: Stack, tmp_path: Path) -> None:
     plugin = [] if saboteur.rotten else ["-p", f"tests.sabotage.plugins.{saboteur.name}"]
     with spoiled(victim, saboteur):
@@ -52,14 +56,13 @@ def drilled(
     plan = folder / "impatient.toml"
     written = (ROOT / "drp.toml").read_text(encoding="utf-8")
     written = re.sub(r'^detection = "\d+ min"', 'detection = "20 s"', written, flags=re.M)
-    if drill == SITES:
-        # Nor is load held for a minute to lose more than one of it.
-        written = re.sub(r'^rpo = "1 min"', 'rpo = "10 s"', written, flags=re.M)
+    # Nor is load held for a minute to lose more than one of it.
+    written = re.sub(r'^rpo = "1 min"', 'rpo = "10 s"', written, flags=re.M)
     plan.write_text(written, encoding="utf-8")
     done = subprocess.run(
         [
             sys.executable, "-m", "pytest", "-m", "monthly_drill", "-k", drill, *options, f"--plan={plan}",
-            "--reuse-stack", str(stack.run_dir), "--reports-dir", str(folder),
+            "--reuse-stack", str(stack.run_dir), "--reports-dir", str(folder), "--drafts",
         ],
         cwd=ROOT,
         capture_output=True,
