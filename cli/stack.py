@@ -107,9 +107,17 @@ def restore(
 
     Example: dr stack restore --to 2026-11-24T11:59:30+00:00
     """
+    from plan.errors import UserError
     from recovery.restore import restore as carry_out
+    from stack.compose import ComposeError
 
-    kept = carry_out(_site(which, site), to, typer.echo)
+    try:
+        kept = carry_out(_site(which, site), to, typer.echo)
+    except ComposeError as error:
+        raise UserError(
+            f"the database was not restored: {error}",
+            "see what the vault has with `drbackup verify` in its site; what was there before is kept",
+        ) from error
     typer.echo(f"restored; the damaged volume is kept: {kept}" if kept else "restored")
 
 

@@ -78,11 +78,13 @@ class SiteBoxes:
             address, ttl = self._look_up()
         except (dns.exception.DNSException, OSError) as error:
             return Finding(False, f"the name server gives none: {error or type(error).__name__}")
-        here = self._stack.address("edge", 80)[0]
+        here = self._edge()
+        if here is None:
+            return Finding(False, f"{self._stack.name} is {address}; site {self._stack.site} has no way in")
         longest = self._ttl.total_seconds()
         return Finding(
-            address == here and ttl <= longest,
-            f"{self._stack.name} is {address} for {ttl} s; site {self._stack.site} is {here}, "
+            address == here[0] and ttl <= longest,
+            f"{self._stack.name} is {address} for {ttl} s; site {self._stack.site} is {here[0]}, "
             f"{format_duration(self._ttl)} are allowed",
         )
 
@@ -92,7 +94,10 @@ class SiteBoxes:
             address, _ = self._look_up()
         except (dns.exception.DNSException, OSError) as error:
             return Finding(False, f"the name cannot be resolved: {error or type(error).__name__}")
-        port = self._stack.address("edge", 80)[1]
+        here = self._edge()
+        if here is None:
+            return Finding(False, f"site {self._stack.site} has no way in")
+        port = here[1]
         answers = {
             path: self._client.ask_there(address, port, self._stack.name, path).status_code for path in _PATHS
         }
@@ -103,19 +108,30 @@ class SiteBoxes:
 
     def consistent(self) -> Finding:
         """Stock is initial stock less sales, every sale is of a product, and nothing of before has changed."""
-        with baseline.connect(self._stack.dsn()) as connection:
+        try:
+            dsn = self._stack.dsn()
+        except LookupError as error:
+            return Finding(False, str(error))
+        with baseline.connect(dsn) as connection:
             row = connection.execute(_UNOWNED).fetchone()
         unowned = int(row[0]) if row else 0
         wrong = [f"{unowned} sales are of no product"] if unowned else []
         if self._before is None:
-            broken = baseline.take(self._stack.dsn()).broken_stock
+            broken = baseline.take(dsn).broken_stock
             wrong += [f"stock is not initial stock less sales: {each}" for each in broken[:3]]
         else:
-            wrong += baseline.compare(self._before, self._stack.dsn())
+            wrong += baseline.compare(self._before, dsn)
         evidence = "stock is initial stock less sales, every sale is of a product"
         if self._before is not None:
             evidence += ", the content of before is unchanged"
         return Finding(not wrong, "; ".join(wrong) or evidence)
+
+    def _edge(self) -> tuple[str, int] | None:
+        """Where the site's way in is published; None: it has none."""
+        try:
+            return self._stack.address("edge", 80)
+        except LookupError:
+            return None
 
     def _look_up(self) -> tuple[str, int]:
         """The address that the name server gives for the name just now, and its time to live in seconds."""

@@ -91,7 +91,8 @@ class DrillCompose(DockerCompose):
         except subprocess.TimeoutExpired as error:
             raise ComposeError(f"docker compose {args[0]} took longer than {timeout_s:g} s") from error
         if done.returncode != 0:
-            raise explain(args, done.stderr)
+            # What a command inside a container said goes to either.
+            raise explain(args, f"{done.stderr}\n{done.stdout}")
         return done.stdout
 
 

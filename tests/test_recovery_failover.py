@@ -140,6 +140,18 @@ class Where:
         return ("127.0.0.2", 80) if service == "edge" else ("127.0.0.1", self._server.server_address[1])
 
 
+class Nothing(Where):
+    """A site of which nothing came up."""
+
+    def address(self, service: str, port: int, protocol: str = "tcp") -> tuple[str, int]:
+        if service != "dns":
+            raise LookupError(f"the stack has no container of the service {service}")
+        return super().address(service, port, protocol)
+
+    def dsn(self) -> str:
+        raise LookupError("the stack has no container of the service postgres")
+
+
 def boxes(plan: Plan, server: NameServer, timeout_s: float = 3.0) -> SiteBoxes:
     settings = plan.drill.model_copy(update={"request_timeout": timedelta(seconds=timeout_s)})
     return SiteBoxes(cast("Stack", Where(server)), cast("Client", None), None, settings)
@@ -165,3 +177,11 @@ def test_a_name_server_that_is_silent_or_does_not_know_the_name_is_no_update(pla
     with serving("127.0.0.2", 5) as server:
         server.silent = True
         assert boxes(plan, server, timeout_s=0.2).named().holds is False
+
+
+def test_a_site_of_which_nothing_came_up_holds_no_box(plan: Plan) -> None:
+    with serving("127.0.0.1", 5) as server:
+        examine = SiteBoxes(cast("Stack", Nothing(server)), cast("Client", None), None, plan.drill).examiners
+        found = {box: examine[box]() for box in ("dns-updated", "clients-reach-api", "data-consistent")}
+    assert {box: each.holds for box, each in found.items()} == dict.fromkeys(found, False)
+    assert found["dns-updated"].evidence == f"{NAME} is 127.0.0.1; site b has no way in"

@@ -38,7 +38,8 @@ def receive(folder: Path, says: str) -> str:
     (folder / "says").write_text(says)
     environment = {
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
-        "VAULT_WAL_SOURCE": "host=proxy-a port=25432 user=postgres",
+        "VAULT_WAL_SOURCE": "host=proxy-%s port=25432 user=postgres",
+        "WITNESS": str(folder / "active-site"),
     }
     calls = folder / "calls"
     with subprocess.Popen(
@@ -70,8 +71,9 @@ def test_it_tries_again_and_says_why_once(folder: Path) -> None:
 
 def test_what_the_server_no_longer_knows_is_put_aside_and_the_rest_stays(folder: Path) -> None:
     prefix = "0000000100000000000000"
-    stay = [f"{prefix}07", f"{prefix}08", "00000002.history"]
-    go = [f"{prefix}09", f"{prefix}0A.partial"]
+    stay = [f"{prefix}07", "00000002.history"]
+    # The branch lies in 08: receiving goes on after the newest segment that is complete, which must lie before it.
+    go = [f"{prefix}08", f"{prefix}09", f"{prefix}0A.partial"]
     for name in stay + go:
         (folder / "wal" / name).write_text(name)
     log = receive(folder, FORKED)
@@ -79,3 +81,12 @@ def test_what_the_server_no_longer_knows_is_put_aside_and_the_rest_stays(folder:
     assert sorted(path.name for path in aside.iterdir()) == go
     assert sorted(path.name for path in (folder / "wal").iterdir() if path != aside) == stay
     assert "branched off at 0/8123456" in log
+
+
+@pytest.mark.parametrize(("witness", "host"), [(None, "proxy-a"), ("a", "proxy-a"), ("b", "proxy-b")])
+def test_it_receives_from_the_site_that_serves(folder: Path, witness: str | None, host: str) -> None:
+    if witness:
+        (folder / "active-site").write_text(f"{witness}\n")
+    log = receive(folder, "FATAL:  the database system is starting up")
+    assert all(f"--dbname=host={host} " in call for call in (folder / "calls").read_text().splitlines())
+    assert f"receiving from host={host} with slot vault" in log
