@@ -17,7 +17,7 @@ drill: setup ## the monthly drill: the report is reports/out/latest/report.html
 # Both run whatever the first says. pytest exits 5 when ARGS selects nothing: fine for one of the two.
 test: setup ## the suite's own tests: the fast ones, then the ones that need Docker
 	@fast=0; live=0; \
-	$(PYTEST) tests -m "not live and not sabotage" -n auto $(ARGS) || fast=$$?; \
+	$(PYTEST) tests -m "not live and not sabotage" -n auto --dist worksteal $(ARGS) || fast=$$?; \
 	$(PYTEST) tests -m "live and not sabotage" $(ARGS) || live=$$?; \
 	if [ $$fast = 5 ]; then exit $$live; fi; \
 	if [ $$live = 5 ]; then exit $$fast; fi; \

@@ -22,6 +22,8 @@ from measure.workload import WorkloadConfig
 from stack.wait import wait_until
 from tests.test_measure_processes import Dashboard, fates, lines, wait_lines
 
+pytestmark = pytest.mark.draft
+
 NAME = "dashboard.drill.test"
 
 
