@@ -29,10 +29,12 @@ WORLD = "world"
 WORLD_SERVICES = ("dns", "receiver")
 """What belongs to neither site: the name that clients know, and the pager."""
 _SITE_VARIABLES = {
-    # Off-site copies go by the proxy between the sites. What is in neither site is started with the first.
-    "a": {"DRILL_VAULT": "sftp://drill@toxiproxy:20022/vault", "COMPOSE_PROFILES": WORLD},
+    # What is in neither site is started with the first.
+    "a": {"COMPOSE_PROFILES": WORLD},
     "b": {"COMPOSE_PROFILES": "standby", "DRILL_ADDRESS": "127.0.0.2"},
 }
+# Off-site copies go by the proxy between the sites.
+_VAULT = "sftp://drill@toxiproxy:20022/vault"
 # A port that both sites' edges share: below those that the kernel and Docker hand out, so that it is free when the
 # site comes back.
 _EDGE_PORT = "DRILL_EDGE_PORT"
@@ -207,6 +209,7 @@ class Stack:
         port = os.environ.get(_EDGE_PORT) or str(_free_port())
         for site in (self, self.standby):
             site.set_variable(_EDGE_PORT, port)
+        self.set_variable("DRILL_VAULT", _VAULT)
         self.standby._start("vault")
 
     def _start(self, *services: str) -> None:

@@ -23,7 +23,7 @@ DRILL = (sys.executable, "-m", "pytest", "-m", "monthly_drill", "-k", "service_f
 
 def refused(root: Path, **environment: str) -> tuple[subprocess.CompletedProcess[str], Record]:
     done = subprocess.run(
-        [*DRILL, "--reports-dir", str(root)],
+        [*DRILL, f"--reports-dir={root}"],
         cwd=COMPOSE_FILE.parent,
         env={**os.environ, **environment},
         capture_output=True,
@@ -95,7 +95,7 @@ def test_a_stack_that_never_gets_healthy(tmp_path: Path, sick_redis: str) -> Non
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_being_told_to_end_while_the_stack_starts(tmp_path: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
-        [*DRILL, "--reports-dir", str(tmp_path)], cwd=COMPOSE_FILE.parent, stdout=subprocess.DEVNULL
+        [*DRILL, f"--reports-dir={tmp_path}"], cwd=COMPOSE_FILE.parent, stdout=subprocess.DEVNULL
     )
     client = connect()
     try:

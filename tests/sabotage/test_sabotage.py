@@ -62,7 +62,7 @@ def drilled(
     done = subprocess.run(
         [
             sys.executable, "-m", "pytest", "-m", "monthly_drill", "-k", drill, *options, f"--plan={plan}",
-            "--reuse-stack", str(stack.run_dir), "--reports-dir", str(folder), "--drafts",
+            f"--reuse-stack={stack.run_dir}", f"--reports-dir={folder}", "--drafts",
         ],
         cwd=ROOT,
         capture_output=True,

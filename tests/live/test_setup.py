@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from stack.wait import wait_until
-from tests.setup_machine import Machine
+from tests.live.setup_machine import Machine
+
+pytestmark = pytest.mark.live
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.live
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def stand_in(path: Path, script: str) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.setup_machine import Machine
+from tests.live.setup_machine import Machine
+
+pytestmark = pytest.mark.live
 
 NO_DNS = (
     "echo \"Failed to fetch http://deb.debian.org/  Temporary failure resolving 'deb.debian.org'\"; exit 100"
