@@ -56,7 +56,6 @@ def drilled(
     plan = folder / "impatient.toml"
     written = (ROOT / "drp.toml").read_text(encoding="utf-8")
     written = re.sub(r'^detection = "\d+ min"', 'detection = "20 s"', written, flags=re.M)
-    written = re.sub(r'^steady_state = "6 s"', 'steady_state = "3 s"', written, flags=re.M)
     # Nor is load held for a minute to lose more than one of it.
     written = re.sub(r'^rpo = "1 min"', 'rpo = "10 s"', written, flags=re.M)
     plan.write_text(written, encoding="utf-8")
