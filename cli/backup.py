@@ -132,7 +132,9 @@ def restore(
 
     Example: dr backup restore latest --into minimarket_restored
     """
-    target = _find(stack)
+    from cli.stack import find
+
+    target = find(stack)
     path = _dump_path(target, dump)
     _end(_passed(_execute(target, ["restore", "--dump", path, "--into", into]), as_json))
 
@@ -178,15 +180,6 @@ class _Command:
         self.environment = dict(environment or {})
 
 
-def _find(which: str) -> Stack:
-    from cli.stack import find
-
-    stack = find(which)
-    if not stack.containers():
-        raise UserError(f"the stack {stack.drill_id} is not up", "start one with `dr stack up`")
-    return stack
-
-
 def _execute(stack: Stack, arguments: Sequence[str]) -> _Command:
     """``drbackup`` in the stack's backup container.
 
@@ -205,7 +198,9 @@ def _execute(stack: Stack, arguments: Sequence[str]) -> _Command:
 
 
 def _in_stack(which: str, arguments: Sequence[str]) -> _Command:
-    return _execute(_find(which), arguments)
+    from cli.stack import find
+
+    return _execute(find(which), arguments)
 
 
 def _somewhere(which: str, folder: Path | None, arguments: Sequence[str]) -> _Command:

@@ -44,23 +44,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield up
 
 
-@pytest.fixture(scope="module")
-def watchdog(stack: Stack) -> Iterator[Watchdog]:
-    """The run's watchdog."""
-    with Watchdog(stack.run_dir) as watching:
-        yield watching
-
-
-@pytest.fixture
-def injector(stack: Stack, watchdog: Watchdog) -> Iterator[Injector]:
-    """An injector, and the proof that the test has left no trace."""
-    before = snapshot(stack)
-    with Injector(stack, ["default"], watchdog, healed_timeout_s=20) as injecting:
-        yield injecting
-    assert differences(before, snapshot(stack)) == []
-    assert Journal(stack.run_dir).unhealed() == []
-
-
 def connect(stack: Stack) -> psycopg.Connection[tuple[int]]:
     """A session as a client has it: over TCP, as the superuser that the dashboard is."""
     return psycopg.connect(stack.dsn(), autocommit=True)

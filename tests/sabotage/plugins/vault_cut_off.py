@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import httpx
-
+from chaos.toxiproxy import Toxiproxy
 from fixtures.drill import Drill
 
 
 def pytest_drill_phase(drill: Drill, phase: str) -> None:
     if phase == "steady":
-        proxies = drill.stack.url("toxiproxy", 8474)
+        between = Toxiproxy.of(drill.stack)
         for name in ("wan-postgres", "wan-vault"):
-            cut = httpx.post(f"{proxies}/proxies/{name}", json={"enabled": False}, timeout=5)
-            cut.raise_for_status()
+            between.set_enabled(name, False)
