@@ -44,18 +44,25 @@ class Comparison:
 
 
 def compare(
-    observation: Observation, windows: Windows, factor: float | None, hit_ratio: float | None = None
+    observation: Observation,
+    windows: Windows,
+    factor: float | None,
+    hit_ratio: float | None = None,
+    restored: Window | None = None,
 ) -> list[Comparison]:
     """Latency of each kind of probe, share of probes that failed, share of reads that the cache answered.
 
     :param factor: how many times its steady median a latency may be afterwards; None: it is only told.
     :param hit_ratio: the share of reads that the cache must answer afterwards; None: it is only told.
+    :param restored: the time by which the speed afterwards is told; None: all of ``windows.after``.
     """
     found: list[Comparison] = []
+    timed = windows if restored is None else windows._replace(after=restored)
     every: list[list[Probe]] = [[], [], []]
     for kind in KINDS:
         sets = [observation.between(kind, *window) for window in windows]
         every = [[*probes, *more] for probes, more in zip(every, sets, strict=True)]
+        sets = [observation.between(kind, *window) for window in timed]
         median = [latency(probes, 0.5) for probes in sets]
         limit = () if factor is None else _at_most(median[0], factor)
         found.append(_compare(f"{_NAMES[kind]}, median", "ms", median, *limit))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import sys
 import time
@@ -23,6 +24,9 @@ class OpenLoop:
     :param work: called with how late its slot is, in seconds.
     :param skipped: called with the number of slots that passed unused, and why: ``"in flight"`` (as many as
         allowed were still running) or ``"stalled"`` (this process could not run).
+    :param anywhere: start at a random moment of each slot instead of at its beginning. Two loops of the same
+        period keep the distance they happened to start with; where that is small, each always waits for the
+        other, and a latency tells of that distance instead of the service.
     """
 
     def __init__(
@@ -31,11 +35,14 @@ class OpenLoop:
         work: Callable[[float], Awaitable[None]],
         skipped: Callable[[int, str], None],
         max_in_flight: int,
+        *,
+        anywhere: bool = False,
     ) -> None:
         self._period = period_s
         self._work = work
         self._skipped = skipped
         self._max = max_in_flight
+        self._anywhere = anywhere
         self._running: set[asyncio.Future[None]] = set()
 
     async def run(self, first: float, stop: asyncio.Event, finish_s: float) -> None:
@@ -45,16 +52,17 @@ class OpenLoop:
         """
         slot = first
         while not stop.is_set():
-            await asyncio.sleep(max(0.0, slot - time.monotonic()))
-            now = time.monotonic()
-            missed = int((now - slot) / self._period)
+            due = slot + (random.random() * self._period if self._anywhere else 0.0)
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            late = time.monotonic() - due
+            missed = int(late / self._period)
             if missed:
                 self._skipped(missed, "stalled")
                 slot += missed * self._period
             if len(self._running) >= self._max:
                 self._skipped(1, "in flight")
             else:
-                self._start(now - slot)
+                self._start(late - missed * self._period)
             slot += self._period
             self._raise_failed()
         if self._running:

@@ -82,11 +82,17 @@ async def run(config: WorkloadConfig, api_key: str, dsn: str, stop: asyncio.Even
     async with AsyncExitStack() as resources:
         if config.api_writes_per_s:
             api = await resources.enter_async_context(_api_writer(config, api_key))
-            loops.append(OpenLoop(1 / config.api_writes_per_s, api.write, log.skip("api"), api.connections))
+            loops.append(
+                OpenLoop(
+                    1 / config.api_writes_per_s, api.write, log.skip("api"), api.connections, anywhere=True
+                )
+            )
         if config.sql_writes_per_s:
             history = History(Path(config.history_sql), "sql")
             sql = await resources.enter_async_context(SqlWriter(dsn, history, config.timeout_s))
-            loops.append(OpenLoop(1 / config.sql_writes_per_s, sql.write, log.skip("sql"), CONNECTIONS))
+            loops.append(
+                OpenLoop(1 / config.sql_writes_per_s, sql.write, log.skip("sql"), CONNECTIONS, anywhere=True)
+            )
         async with asyncio.TaskGroup() as group:
             for loop in loops:
                 group.create_task(loop.run(time.monotonic(), stop, config.timeout_s + 1))

@@ -57,6 +57,19 @@ def test_slow_answers_after_recovery_fail() -> None:
     assert found["read, 95th percentile"] == (Verdict.PASS, 9.0)
 
 
+def test_speed_is_judged_by_the_time_in_which_it_was_restored() -> None:
+    slow_at_first = observation(0.004, None, 0.004)
+    for kind in KINDS:
+        for n in range(200, 280):
+            slow_at_first.probes[kind][n] = Probe(
+                kind, n / 10, 0.1, "fail" if n == 210 else "ok", cache="hit"
+            )
+    found = compare(slow_at_first, WINDOWS, 2.0, 0.8, restored=(28, 30))
+    assert {(each.after, each.verdict) for each in found if each.unit == "ms"} == {(4.0, Verdict.PASS)}
+    failed = next(each for each in found if each.name == "probes that failed")
+    assert failed.after == pytest.approx(1 / 100), "what failed before that counts nevertheless"
+
+
 def test_a_cache_that_does_not_rebuild_fails_the_drill_that_is_about_it() -> None:
     cold = observation(0.004, None, 0.004, hits_after=0.5)
     assert by_name(cold)["reads answered by the cache"] == (Verdict.FAIL, 0.5)

@@ -86,7 +86,7 @@ def sick_redis() -> Iterator[str]:
 
 
 def test_a_stack_that_never_gets_healthy(tmp_path: Path, sick_redis: str) -> None:
-    done, record = refused(tmp_path, DRILL_REDIS_IMAGE=sick_redis)
+    done, record = refused(tmp_path, DRILL_REDIS_IMAGE=sick_redis, DRILL_START_PERIOD="5s")
     assert_refused(done, record, "redis is running, unhealthy")
     assert (tmp_path / "latest" / "logs" / "redis.log").read_text()
     assert (tmp_path / "latest" / "report.html").exists()

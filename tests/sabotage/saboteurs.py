@@ -10,6 +10,7 @@ class Saboteur:
     """``drill`` selects the drill (pytest's ``-k``); ``reason`` is a regular expression one of its reasons matches.
 
     :param rotten: it is a rotten dashboard (``rotten/NAME.py``), not a plugin (``plugins/NAME.py``).
+    :param damaged: a service whose container it leaves damaged, though its settings are as they were.
     """
 
     name: str
@@ -17,6 +18,7 @@ class Saboteur:
     verdict: str
     reason: str
     rotten: bool = False
+    damaged: str = ""
 
 
 SABOTEURS = (
@@ -55,7 +57,7 @@ SABOTEURS = (
     Saboteur("workload_never_ran", "test_container_killed", "INVALID", "steady state was not reached"),
     Saboteur("row_deleted", "test_redis_killed", "FAIL", "1 of .* acknowledged writes lost"),
     Saboteur("value_changed", "test_redis_killed", "FAIL", "1 corrupt"),
-    Saboteur("alias_lost", "test_process_crash", "FAIL", "left behind: .*alias"),
+    Saboteur("alias_lost", "test_process_crash", "FAIL", "left behind: .*alias", damaged="dashboard"),
     Saboteur("residue_left", "test_process_crash", "FAIL", "left behind: .*forgotten"),
 )
 

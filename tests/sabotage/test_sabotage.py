@@ -56,8 +56,9 @@ def drilled(
     plan = folder / "impatient.toml"
     written = (ROOT / "drp.toml").read_text(encoding="utf-8")
     written = re.sub(r'^detection = "\d+ min"', 'detection = "20 s"', written, flags=re.M)
-    # Nor is load held for a minute to lose more than one of it.
+    # Nor is load held for a minute to lose more than one of it, or a healthy service measured for long.
     written = re.sub(r'^rpo = "1 min"', 'rpo = "10 s"', written, flags=re.M)
+    written = re.sub(r'^steady_state = "\d+ s"', 'steady_state = "3 s"', written, flags=re.M)
     plan.write_text(written, encoding="utf-8")
     done = subprocess.run(
         [
@@ -94,5 +95,8 @@ def spoiled(stack: Stack, saboteur: Saboteur) -> Iterator[None]:
         stack.exec("holder", forgotten, user="root")
         # The next drill makes backups of its own; and cron goes on.
         stack.exec("backup", ["sh", "-c", "rm -rf /backups/*/*; pkill -CONT -x cron"], user="root")
+        # Whatever the drill left down, or whose settings are not those of the plan, is made good again.
+        stack.compose("up", "--detach", "--wait", "--no-deps", "dashboard", "redis")
+        if saboteur.damaged:
+            stack.compose("up", "--detach", "--wait", "--no-deps", "--force-recreate", saboteur.damaged)
         stack.exec("redis", ["redis-cli", "FLUSHALL"])  # a rotten dashboard's keys would outlive it
-        stack.compose("up", "--detach", "--wait", "--no-deps", "--force-recreate", "dashboard", "redis")
