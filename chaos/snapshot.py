@@ -60,6 +60,9 @@ def _aliases(container: Container, endpoint: dict[str, Any]) -> frozenset[str]:
 
 
 def _commands(stack: Stack, container: Container) -> Iterator[str]:
+    # The engine does not answer for a command that was just starting when its container was frozen.
+    if container.attrs["State"]["Paused"]:
+        return
     check = (container.attrs["Config"].get("Healthcheck") or {}).get("Test") or []
     for exec_id in container.attrs.get("ExecIDs") or []:
         try:

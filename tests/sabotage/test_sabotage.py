@@ -21,6 +21,15 @@ from tests.sabotage.saboteurs import DRAFTS, SABOTEURS, Saboteur
 ROOT = COMPOSE_FILE.parent
 ROTTEN = ROOT / "tests" / "sabotage" / "rotten.compose.yml"
 TIMEOUT_S = 300
+IMPATIENT = {
+    "detection": (r"\d+ min", "15 s"),
+    "rpo": ("1 min", "10 s"),
+    "quiet_timeout": (r"\d+ s", "12 s"),
+    "steady_state": (r"\d+ s", "3 s"),
+    "effect_timeout": (r"\d+ s", "10 s"),
+}
+"""What the plan of a rotten stack's drill has instead: nobody waits for minutes for what does not come. Where it
+comes, it takes seconds; nor is load held for a minute to lose more than one of it."""
 SITES = "test_site_lost"
 """The drill that may end with both sites made anew: it has twice the time."""
 
@@ -52,13 +61,11 @@ def drilled(
     stack: Stack, drill: str, folder: Path, *options: str
 ) -> tuple[subprocess.CompletedProcess[str], DrillRecord]:
     """One drill on ``stack``, as an operator runs it."""
-    # As drp.toml, but that a page that does not come is not waited for for minutes: where it comes, it takes seconds.
     plan = folder / "impatient.toml"
     written = (ROOT / "drp.toml").read_text(encoding="utf-8")
-    written = re.sub(r'^detection = "\d+ min"', 'detection = "20 s"', written, flags=re.M)
-    # Nor is load held for a minute to lose more than one of it, or a healthy service measured for long.
-    written = re.sub(r'^rpo = "1 min"', 'rpo = "10 s"', written, flags=re.M)
-    written = re.sub(r'^steady_state = "\d+ s"', 'steady_state = "3 s"', written, flags=re.M)
+    for key, (is_now, shorter) in IMPATIENT.items():
+        written, found = re.subn(rf'^{key} = "{is_now}"', f'{key} = "{shorter}"', written, flags=re.M)
+        assert found, f"the plan has no {key} of {is_now}"
     plan.write_text(written, encoding="utf-8")
     done = subprocess.run(
         [
