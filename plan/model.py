@@ -128,6 +128,22 @@ class Scenario(_Part):
             )
         return rto
 
+    @property
+    def heading(self) -> str:
+        """As the DRP has it: ``"Scenario 1: Dashboard Service Down"``."""
+        return f"Scenario {self.number}: {self.title}"
+
+    def section(self, step: int) -> str:
+        """Where a step stands in the DRP: ``"Scenario 1, step 2"``."""
+        return f"Scenario {self.number}, step {step}"
+
+    def named(self, step: int) -> tuple[str, str]:
+        """The section and the title of the step of that number.
+
+        :raises IndexError: when the scenario has no such step.
+        """
+        return self.section(step), self.steps[step - 1].title
+
     def box(self, box_id: str) -> Box:
         """The validation box with that id.
 

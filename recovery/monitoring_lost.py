@@ -20,12 +20,9 @@ def runbook(plan: Plan) -> Runbook:
     scenario = plan.scenarios[NAME]
     timeout_s = plan.drill.step_timeout.total_seconds()
     validation_s = plan.drill.validation_timeout.total_seconds()
-    section = [f"Scenario {scenario.number}, step {step.number}" for step in scenario.steps]
-    title = [step.title for step in scenario.steps]
     ready = tuple(
         Step(
-            section[3],
-            title[3],
+            *scenario.named(4),
             command,
             "ready",
             timeout_s=plan.drill.request_timeout.total_seconds(),
@@ -36,14 +33,13 @@ def runbook(plan: Plan) -> Runbook:
     )
     return Runbook(
         name=NAME,
-        section=f"Scenario {scenario.number}: {scenario.title}",
+        section=scenario.heading,
         diagnose=Rung(
             "diagnose",
             (
                 *(
                     Step(
-                        section[0],
-                        title[0],
+                        *scenario.named(1),
                         f"docker inspect --format {{{{.State.Status}}}} {{{service}}}",
                         "running",
                         timeout_s,
@@ -53,8 +49,7 @@ def runbook(plan: Plan) -> Runbook:
                 ),
                 *(
                     Step(
-                        section[0],
-                        title[0],
+                        *scenario.named(1),
                         f"docker logs --tail 50 {{{service}}}",
                         "its last words",
                         timeout_s,
@@ -68,8 +63,7 @@ def runbook(plan: Plan) -> Runbook:
                 "start",
                 (
                     Step(
-                        section[1],
-                        title[1],
+                        *scenario.named(2),
                         "docker start {alertmanager} {prometheus}",
                         "both are started",
                         timeout_s,
@@ -85,8 +79,7 @@ def runbook(plan: Plan) -> Runbook:
                 "make anew",
                 (
                     Step(
-                        section[2],
-                        title[2],
+                        *scenario.named(3),
                         "docker compose up --detach --no-deps --no-build --force-recreate alertmanager prometheus",
                         "both are made anew, on the volumes that they had",
                         timeout_s,
@@ -99,7 +92,7 @@ def runbook(plan: Plan) -> Runbook:
         monitor=Rung(
             "monitor",
             tuple(
-                Step(section[3], "Check that it stays", command, "ready", timeout_s)
+                Step(scenario.section(4), "Check that it stays", command, "ready", timeout_s)
                 for service, command in _READY
             ),
         ),

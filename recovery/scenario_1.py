@@ -13,11 +13,8 @@ def runbook(plan: Plan) -> Runbook:
     scenario = plan.scenarios[NAME]
     timeout_s = plan.drill.step_timeout.total_seconds()
     validation_s = plan.drill.validation_timeout.total_seconds()
-    section = [f"Scenario {scenario.number}, step {step.number}" for step in scenario.steps]
-    title = [step.title for step in scenario.steps]
     verify = Step(
-        section[2],
-        title[2],
+        *scenario.named(3),
         'curl -H "X-API-Key: $DASHBOARD_API_KEY" {edge url}/api/health',
         "HTTP 200",
         timeout_s=plan.drill.request_timeout.total_seconds(),
@@ -27,13 +24,12 @@ def runbook(plan: Plan) -> Runbook:
     )
     return Runbook(
         name=NAME,
-        section=f"Scenario {scenario.number}: {scenario.title}",
+        section=scenario.heading,
         diagnose=Rung(
             "diagnose",
             (
                 Step(
-                    section[0],
-                    title[0],
+                    *scenario.named(1),
                     "docker ps --all --filter name=^{dashboard}$"
                     " --format 'table {{.Names}}\\t{{.Status}}\\t{{.Image}}'",
                     "the container is up",
@@ -41,14 +37,14 @@ def runbook(plan: Plan) -> Runbook:
                     wrong=_not_up,
                     note="with --all: without it, a container that is down is not listed",
                 ),
-                Step(section[0], title[0], "docker logs --tail 100 {dashboard}", "its last words", timeout_s),
+                Step(*scenario.named(1), "docker logs --tail 100 {dashboard}", "its last words", timeout_s),
             ),
         ),
         ladder=(
             Rung(
                 "restart",
                 (
-                    Step(section[1], title[1], "docker restart {dashboard}", "it is started anew", timeout_s),
+                    Step(*scenario.named(2), "docker restart {dashboard}", "it is started anew", timeout_s),
                     verify,
                 ),
             ),
@@ -56,16 +52,14 @@ def runbook(plan: Plan) -> Runbook:
                 "rebuild",
                 (
                     Step(
-                        section[3],
-                        title[3],
+                        *scenario.named(4),
                         "docker pull {dashboard image}",
                         "the release image is there",
                         timeout_s,
                         when=Condition("if it comes from a registry", _is_local),
                     ),
                     Step(
-                        section[3],
-                        title[3],
+                        *scenario.named(4),
                         "docker compose up --detach --no-deps --no-build --force-recreate dashboard",
                         "the container is made anew from the release image",
                         timeout_s,
@@ -80,8 +74,7 @@ def runbook(plan: Plan) -> Runbook:
             "monitor",
             (
                 Step(
-                    section[4],
-                    title[4],
+                    *scenario.named(5),
                     "docker logs --tail 20 {dashboard}",
                     "requests are being answered",
                     timeout_s,

@@ -22,15 +22,14 @@ def runbook(plan: Plan) -> Runbook:
     scenario = plan.scenarios[NAME]
     timeout_s = plan.drill.step_timeout.total_seconds()
     restart = Step(
-        _section(plan, 4),
-        _title(plan, 4),
+        *scenario.named(4),
         "docker restart {postgres}",
         "it is started anew; what held locks or connections is gone",
         timeout_s,
     )
     return Runbook(
         name=NAME,
-        section=f"Scenario {scenario.number}: {scenario.title}",
+        section=scenario.heading,
         diagnose=_diagnose(plan),
         ladder=(
             Rung("restart", (restart, *_come_up(plan))),
@@ -51,7 +50,7 @@ def rewind(plan: Plan, to: str) -> Runbook:
     scenario = plan.scenarios[NAME]
     return Runbook(
         name="database-rewind",
-        section=f"Scenario {scenario.number}: {scenario.title}",
+        section=scenario.heading,
         diagnose=_diagnose(plan),
         ladder=(_restore(plan, to, None),),
         monitor=_monitor(plan),
@@ -60,28 +59,26 @@ def rewind(plan: Plan, to: str) -> Runbook:
 
 
 def _diagnose(plan: Plan) -> Rung:
+    scenario = plan.scenarios[NAME]
     timeout_s = plan.drill.step_timeout.total_seconds()
     return Rung(
         "diagnose",
         (
-            Step(_section(plan, 1), _title(plan, 1), _READY, "accepting connections", timeout_s),
+            Step(*scenario.named(1), _READY, "accepting connections", timeout_s),
             Step(
-                _section(plan, 1),
-                _title(plan, 1),
+                *scenario.named(1),
                 "docker logs --tail 50 {postgres}",
                 "its last words",
                 timeout_s,
             ),
             Step(
-                _section(plan, 2),
-                _title(plan, 2),
+                *scenario.named(2),
                 "docker exec {postgres} df -h /var/lib/postgresql/data /wal_archive",
                 "room on both volumes",
                 timeout_s,
             ),
             Step(
-                _section(plan, 3),
-                _title(plan, 3),
+                *scenario.named(3),
                 _SESSIONS,
                 "nobody waits for anybody",
                 timeout_s,
@@ -92,12 +89,12 @@ def _diagnose(plan: Plan) -> Rung:
 
 
 def _come_up(plan: Plan) -> tuple[Step, ...]:
+    scenario = plan.scenarios[NAME]
     patience_s = plan.drill.validation_timeout.total_seconds()
     request_s = plan.drill.request_timeout.total_seconds()
     return (
         Step(
-            _section(plan, 5),
-            _title(plan, 5),
+            *scenario.named(5),
             _READY,
             "accepting connections",
             request_s,
@@ -106,8 +103,7 @@ def _come_up(plan: Plan) -> tuple[Step, ...]:
             note="asked until it is so, in place of a sleep of 30 s",
         ),
         Step(
-            _section(plan, 6),
-            _title(plan, 6),
+            *scenario.named(6),
             'curl -H "X-API-Key: $DASHBOARD_API_KEY" {edge url}/api/health',
             "HTTP 200",
             request_s,
@@ -119,12 +115,12 @@ def _come_up(plan: Plan) -> tuple[Step, ...]:
 
 
 def _restore(plan: Plan, to: str, when: Condition | None) -> Rung:
+    scenario = plan.scenarios[NAME]
     return Rung(
         "restore",
         (
             Step(
-                _section(plan, 7),
-                _title(plan, 7),
+                *scenario.named(7),
                 f"dr stack restore --stack {{stack}} --to {to}",
                 "the last base backup, rolled forward, in a fresh volume",
                 plan.scenarios[NAME].rto.total_seconds(),
@@ -138,12 +134,13 @@ def _restore(plan: Plan, to: str, when: Condition | None) -> Rung:
 
 
 def _monitor(plan: Plan) -> Rung:
+    scenario = plan.scenarios[NAME]
     timeout_s = plan.drill.step_timeout.total_seconds()
     return Rung(
         "monitor",
         (
             Step(
-                _section(plan, 1),
+                scenario.section(1),
                 "Look at its log once more",
                 "docker logs --tail 20 {postgres}",
                 "no errors",
@@ -158,11 +155,3 @@ def _is_whole(timeout_s: float, hands: Hands) -> str:
     if not hands.run(_READY, timeout_s).ok or not hands.run(_READ_ALL, timeout_s).ok:
         return ""
     return "the server runs and every row of every table can be read: nothing is damaged"
-
-
-def _section(plan: Plan, number: int) -> str:
-    return f"Scenario {plan.scenarios[NAME].number}, step {number}"
-
-
-def _title(plan: Plan, number: int) -> str:
-    return plan.scenarios[NAME].steps[number - 1].title

@@ -20,11 +20,8 @@ def runbook(plan: Plan) -> Runbook:
     timeout_s = plan.drill.step_timeout.total_seconds()
     validation_s = plan.drill.validation_timeout.total_seconds()
     critical = plan.drill.memory_critical
-    section = [f"Scenario {scenario.number}, step {step.number}" for step in scenario.steps]
-    title = [step.title for step in scenario.steps]
     check_memory = Step(
-        section[3],
-        title[3],
+        *scenario.named(4),
         _MEMORY,
         f"used_memory is at most {critical:.0%} of maxmemory",
         timeout_s,
@@ -33,12 +30,12 @@ def runbook(plan: Plan) -> Runbook:
     )
     return Runbook(
         name=NAME,
-        section=f"Scenario {scenario.number}: {scenario.title}",
+        section=scenario.heading,
         diagnose=Rung(
             "diagnose",
             (
-                Step(section[0], title[0], _PING, "PONG", timeout_s, wrong=partial(_lacks, "PONG")),
-                Step(section[0], title[0], "docker logs --tail 100 {redis}", "its last words", timeout_s),
+                Step(*scenario.named(1), _PING, "PONG", timeout_s, wrong=partial(_lacks, "PONG")),
+                Step(*scenario.named(1), "docker logs --tail 100 {redis}", "its last words", timeout_s),
             ),
         ),
         ladder=(
@@ -46,16 +43,14 @@ def runbook(plan: Plan) -> Runbook:
                 "restart",
                 (
                     Step(
-                        section[1],
-                        title[1],
+                        *scenario.named(2),
                         "docker restart {redis}",
                         "it is started anew",
                         timeout_s,
                         note="of no use for a full memory: Redis saves it when it stops, and loads it again",
                     ),
                     Step(
-                        section[2],
-                        title[2],
+                        *scenario.named(3),
                         _STATS,
                         "it answers with its statistics",
                         timeout_s=plan.drill.request_timeout.total_seconds(),
@@ -70,8 +65,7 @@ def runbook(plan: Plan) -> Runbook:
                 "flush",
                 (
                     Step(
-                        section[4],
-                        title[4],
+                        *scenario.named(5),
                         "docker exec {redis} redis-cli FLUSHDB",
                         "OK",
                         timeout_s,
@@ -79,7 +73,7 @@ def runbook(plan: Plan) -> Runbook:
                         note="clears the whole cache, not only old data: whatever else is kept there goes",
                     ),
                     Step(
-                        section[4],
+                        scenario.section(5),
                         "Write a snapshot of the cleared cache",
                         "docker exec {redis} redis-cli SAVE",
                         "OK",
@@ -98,7 +92,7 @@ def runbook(plan: Plan) -> Runbook:
             "monitor",
             (
                 Step(
-                    section[0],
+                    scenario.section(1),
                     "Check that it stays",
                     _PING,
                     "PONG",

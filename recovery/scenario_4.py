@@ -39,25 +39,22 @@ def runbook(plan: Plan) -> Runbook:
     timeout_s = plan.drill.step_timeout.total_seconds()
     validation_s = plan.drill.validation_timeout.total_seconds()
     limit = plan.drill.disk_used
-    section = [f"Scenario {scenario.number}, step {step.number}" for step in scenario.steps]
-    title = [step.title for step in scenario.steps]
     room = f"every volume is less than {limit:.0%} full"
     return Runbook(
         name=NAME,
-        section=f"Scenario {scenario.number}: {scenario.title}",
+        section=scenario.heading,
         diagnose=Rung(
             "diagnose",
             (
                 Step(
-                    section[0],
-                    title[0],
+                    *scenario.named(1),
                     _DF,
                     room,
                     timeout_s,
                     wrong=partial(_is_too_full, limit),
                     note="asked of the holder, which mounts every volume: the database may be down just then",
                 ),
-                Step(section[1], title[1], _LARGE, "what takes the room", timeout_s),
+                Step(*scenario.named(2), _LARGE, "what takes the room", timeout_s),
             ),
         ),
         ladder=(
@@ -65,8 +62,7 @@ def runbook(plan: Plan) -> Runbook:
                 "clean",
                 (
                     Step(
-                        section[2],
-                        title[2],
+                        *scenario.named(3),
                         "docker exec {backup} drbackup retention",
                         "what the retention no longer needs is gone",
                         timeout_s,
@@ -74,7 +70,7 @@ def runbook(plan: Plan) -> Runbook:
                         "last good backup when there is none newer",
                     ),
                     Step(
-                        section[2],
+                        scenario.section(3),
                         "Remove large files that are no service's own",
                         _REMOVE,
                         "their names",
@@ -82,8 +78,7 @@ def runbook(plan: Plan) -> Runbook:
                         note="added to the plan's step: where no backup is too old, it would free nothing",
                     ),
                     Step(
-                        section[3],
-                        title[3],
+                        *scenario.named(4),
                         _COMPRESS,
                         "the names of logs that nobody writes to any more",
                         timeout_s,
@@ -92,8 +87,7 @@ def runbook(plan: Plan) -> Runbook:
                     ),
                     *(
                         Step(
-                            section[4],
-                            title[4],
+                            *scenario.named(5),
                             f"docker compose restart --timeout 20 {service}",
                             "it is started anew",
                             timeout_s + 20,
@@ -105,8 +99,7 @@ def runbook(plan: Plan) -> Runbook:
                         for service in WRITERS
                     ),
                     Step(
-                        section[5],
-                        title[5],
+                        *scenario.named(6),
                         _DF,
                         room,
                         timeout_s,
@@ -115,7 +108,7 @@ def runbook(plan: Plan) -> Runbook:
                         wrong=partial(_is_too_full, limit),
                     ),
                     Step(
-                        section[5],
+                        scenario.section(6),
                         "Make the backup that failed",
                         "docker exec {backup} backup_database.sh",
                         "all is well",
@@ -131,7 +124,7 @@ def runbook(plan: Plan) -> Runbook:
             "monitor",
             (
                 Step(
-                    section[5],
+                    scenario.section(6),
                     "Check that there is still room",
                     _DF,
                     room,

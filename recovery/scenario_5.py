@@ -29,7 +29,7 @@ def runbook(plan: Plan) -> Runbook:
     timeout_s = plan.drill.step_timeout.total_seconds()
     return Runbook(
         name=NAME,
-        section=_scenario(plan),
+        section=plan.scenarios[NAME].heading,
         diagnose=Rung("diagnose", (_look_into_the_vault(plan, "{vault}"),)),
         ladder=(Rung("failover", (_activate(plan), *_take_over(plan))),),
         monitor=Rung("monitor", (_monitor(plan),)),
@@ -71,7 +71,7 @@ def failback(plan: Plan) -> Runbook:
     )
     return Runbook(
         name=FAILBACK,
-        section=_scenario(plan),
+        section=plan.scenarios[NAME].heading,
         diagnose=Rung("diagnose", (_look_into_the_vault(plan, "{vault elsewhere}"),)),
         ladder=(Rung("failback", (*leave, _activate(plan), *_take_over(plan))),),
         monitor=Rung(
@@ -94,8 +94,9 @@ def failback(plan: Plan) -> Runbook:
 
 
 def _look_into_the_vault(plan: Plan, vault: str) -> Step:
+    scenario = plan.scenarios[NAME]
     return Step(
-        _section(plan, 2),
+        scenario.section(2),
         "Look at what the vault has",
         f"docker exec {vault} sh -c 'ls -l /vault/base; ls -l /vault/wal | tail -n 5'",
         "a base backup, and log that reaches to a moment ago",
@@ -104,9 +105,9 @@ def _look_into_the_vault(plan: Plan, vault: str) -> Step:
 
 
 def _activate(plan: Plan) -> Step:
+    scenario = plan.scenarios[NAME]
     return Step(
-        _section(plan, 1),
-        _title(plan, 1),
+        *scenario.named(1),
         "docker exec {dns} activate-site {site}",
         "this site may serve; the other one's database does not start any more",
         plan.drill.step_timeout.total_seconds(),
@@ -117,12 +118,12 @@ def _activate(plan: Plan) -> Step:
 
 def _take_over(plan: Plan) -> tuple[Step, ...]:
     """Steps 2 to 5 of the plan: the same in whichever site takes over."""
+    scenario = plan.scenarios[NAME]
     timeout_s = plan.drill.step_timeout.total_seconds()
     deploy_s = plan.drill.deploy_timeout.total_seconds()
     return (
         Step(
-            _section(plan, 2),
-            _title(plan, 2),
+            *scenario.named(2),
             "dr stack restore --stack {stack} --site {site} --to latest",
             "the last base backup, rolled forward by all the log that had left the other site",
             plan.scenarios[NAME].rto.total_seconds(),
@@ -130,16 +131,14 @@ def _take_over(plan: Plan) -> tuple[Step, ...]:
             note="not the latest dump, which would lose all since the night",
         ),
         Step(
-            _section(plan, 3),
-            _title(plan, 3),
+            *scenario.named(3),
             "docker compose up --detach --wait --no-build",
             "every service is healthy",
             deploy_s,
             essential=True,
         ),
         Step(
-            _section(plan, 4),
-            _title(plan, 4),
+            *scenario.named(4),
             _HEALTH,
             "HTTP 200",
             plan.drill.request_timeout.total_seconds(),
@@ -147,8 +146,7 @@ def _take_over(plan: Plan) -> tuple[Step, ...]:
             essential=True,
         ),
         Step(
-            _section(plan, 5),
-            _title(plan, 5),
+            *scenario.named(5),
             "docker exec {dns} point-to {edge address}",
             "the name gives this site's address",
             timeout_s,
@@ -159,9 +157,9 @@ def _take_over(plan: Plan) -> tuple[Step, ...]:
 
 
 def _monitor(plan: Plan) -> Step:
+    scenario = plan.scenarios[NAME]
     return Step(
-        _section(plan, 6),
-        _title(plan, 6),
+        *scenario.named(6),
         "docker logs --tail 20 {dashboard}",
         "no errors",
         plan.drill.step_timeout.total_seconds(),
@@ -176,16 +174,3 @@ def _not_one(output: str) -> str:
 def _serves_not(hands: Hands) -> str:
     """Why the other site must not be given up yet."""
     return "" if hands.run(_HEALTH, 5).ok else "this site does not serve: nothing is removed"
-
-
-def _scenario(plan: Plan) -> str:
-    scenario = plan.scenarios[NAME]
-    return f"Scenario {scenario.number}: {scenario.title}"
-
-
-def _section(plan: Plan, number: int) -> str:
-    return f"Scenario {plan.scenarios[NAME].number}, step {number}"
-
-
-def _title(plan: Plan, number: int) -> str:
-    return plan.scenarios[NAME].steps[number - 1].title

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from pathlib import Path
 
+import pytest
+
+from tests.sabotage import backups
 from tests.sabotage.saboteurs import DRAFTS, SABOTEURS
 
 DRTESTS = Path(__file__).resolve().parent.parent / "drtests"
@@ -20,3 +24,13 @@ def test_every_drill_has_a_saboteur() -> None:
     assert drills
     unwatched = [drill for drill in drills if not any(each.drill in drill for each in (*SABOTEURS, *DRAFTS))]
     assert not unwatched
+
+
+@pytest.mark.parametrize(
+    "name", [each.name for each in (*SABOTEURS, *DRAFTS) if not each.rotten], ids=lambda name: name
+)
+def test_what_a_saboteur_has_run_in_a_container_is_python(name: str) -> None:
+    plugin = importlib.import_module(f"tests.sabotage.plugins.{name}")
+    scripts = [value for key, value in vars(plugin).items() if key.rpartition("_")[2] == "SCRIPT"]
+    for script in scripts:
+        ast.parse(backups.PRELUDE + script)

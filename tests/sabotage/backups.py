@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stack.stack import Stack
 
-_PRELUDE = """
+PRELUDE = r"""
 import datetime, gzip, hashlib, json, os, pathlib, sys
 sys.path.insert(0, "/opt/drbackup")
 root = pathlib.Path("/backups")
@@ -34,6 +34,6 @@ def rewrite(path, data, **changes):
 
 def spoil(stack: Stack, script: str) -> None:
     """Run ``script`` there, with the functions of the prelude at hand."""
-    done = stack.exec("backup", ["python3", "-c", _PRELUDE + script], timeout_s=60)
+    done = stack.exec("backup", ["python3", "-c", PRELUDE + script], timeout_s=60)
     if done.exit_code != 0:
         raise RuntimeError(f"the saboteur failed: {done.output}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fixtures.procedure import Procedure
 from tests.sabotage.backups import spoil
 
-SCRIPT = """
+SCRIPT = r"""
 data = content(newest())
 start = data.index(b"-- Data for Name: products;")
 end = data.index(b"\\.\n", start) + 3
