@@ -2,7 +2,6 @@
 
 ::
 
-    prepare: count them
     inject: kill all, then remove all ──▶ effective: none is left
         ──▶ heal: nothing, the recovery rebuilds ──▶ healed: at once
 
@@ -36,18 +35,10 @@ _AT_ONCE = 16
 
 @dataclass
 class SiteLost(StackFault):
-    """Destroys the whole site that the stack is of.
-
-    It is of no service in particular: ``service`` is empty. ``site`` is which one, and the others how much of it
-    there was before.
-    """
+    """Destroys the whole site that the stack is of. It is of no service in particular: ``service`` is empty."""
 
     name: ClassVar[str] = "site-lost"
     service: str = saved("")
-    site: str = saved("")
-    containers: int = saved(0)
-    volumes: int = saved(0)
-    networks: int = saved(0)
     _dark: float | None = transient()
 
     @property
@@ -57,17 +48,7 @@ class SiteLost(StackFault):
 
     def describe(self) -> str:
         """One sentence for the report."""
-        return (
-            f"Everything in site {self.site} is destroyed at once: {self.containers} containers, "
-            f"{self.volumes} volumes, {self.networks} networks."
-        )
-
-    def prepare(self) -> None:
-        """Count what there is."""
-        self.site = self.stack.site
-        self.containers = len(self._containers())
-        self.volumes = len(self._volumes())
-        self.networks = len(self._networks())
+        return f"Everything in site {self.stack.site} is destroyed at once: its containers, volumes and networks."
 
     def inject(self) -> None:
         """Kill every container, so that it is dark all at once; then remove them, and what only they used.
@@ -94,7 +75,7 @@ class SiteLost(StackFault):
         wait_until(
             lambda: not self._left(),
             timeout_s=timeout_s,
-            what=f"nothing is left of site {self.site}",
+            what=f"nothing is left of site {self.stack.site}",
             why_not=lambda: f"left: {', '.join(self._left())}",
         )
         return self._dark if self._dark is not None else time.monotonic()
@@ -111,7 +92,7 @@ class SiteLost(StackFault):
 
     @property
     def _labels(self) -> dict[str, str | list[str] | bool]:
-        return {"label": [f"{DRILL_LABEL}={self.stack.drill_id}", f"{SITE_LABEL}={self.site}"]}
+        return {"label": [f"{DRILL_LABEL}={self.stack.drill_id}", f"{SITE_LABEL}={self.stack.site}"]}
 
     def _containers(self) -> list[Container]:
         found: list[Container] = self.stack.docker.containers.list(

@@ -78,7 +78,7 @@ def test_all_of_the_site_is_gone_and_nothing_else(
     assert stack.docker.volumes.list(filters={"name": f"{stack.project}_"}) == []
     assert stack.docker.networks.list(names=[f"{stack.project}_default"]) == []
     assert fault.describe() == (
-        "Everything in site a is destroyed at once: 4 containers, 1 volumes, 1 networks."
+        "Everything in site a is destroyed at once: its containers, volumes and networks."
     )
     [entry] = Journal(stack.run_dir).unhealed()
     assert entry.description == fault.describe()
