@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
 from cronsim import CronSim
@@ -15,6 +15,9 @@ from stack.wait import NotReached, wait_until
 
 SERVICE = "backup"
 TEST_FILE = "/etc/cron.d/drp-drill"
+_CRON_READS_S = 3
+CRON_S = 60 + _CRON_READS_S
+"""Seconds until cron has begun what it is told now, at most: it looks at the clock once a minute."""
 
 
 def scheduled(crontab: str, command: str) -> list[str]:
@@ -32,6 +35,12 @@ def next_run(schedule: str, now: datetime | None = None) -> datetime:
     return due
 
 
+def in_a_moment(now: datetime) -> str:
+    """The schedule of one run, at the next minute that begins late enough for cron to read it before."""
+    due = now + timedelta(seconds=_CRON_READS_S + 60)
+    return f"{due.minute} {due.hour} {due.day} {due.month} *"
+
+
 @dataclass(frozen=True)
 class Made:
     """What a run of cron has made."""
@@ -41,16 +50,17 @@ class Made:
 
 
 class ScheduledRun:
-    """A line of cron that runs ``command`` every minute, for as long as the ``with`` block lasts."""
+    """A line of cron that runs ``command`` once, at the next full minute; it is there until the ``with`` block ends."""
 
     def __init__(self, stack: Stack, command: str) -> None:
         self._stack = stack
         self._command = command
         self._before: Set[str] = frozenset()
+        self._made: Made | None = None
 
     def __enter__(self) -> ScheduledRun:
         self._before = self._dumps()
-        line = f"* * * * * root {self._command} >>/proc/1/fd/1 2>&1"
+        line = f"{in_a_moment(datetime.now(UTC))} root {self._command} >>/proc/1/fd/1 2>&1"
         # Under another name first: cron reads a file as soon as it is there, whole or not.
         script = f"echo '{line}' >/etc/.drp-drill && mv /etc/.drp-drill {TEST_FILE}"
         self._exec("sh", "-c", script)
@@ -62,7 +72,12 @@ class ScheduledRun:
         self._exec("rm", "-f", TEST_FILE)
 
     def wait(self, timeout_s: float) -> Made:
-        """Wait until a new backup is there and whole, here and in the vault; a run takes its time."""
+        """Wait until a new backup is there and whole, here and in the vault; once it is known, it is told again."""
+        if self._made is None:
+            self._made = self._wait(timeout_s)
+        return self._made
+
+    def _wait(self, timeout_s: float) -> Made:
         try:
             new = wait_until(
                 lambda: sorted(self._dumps() - self._before),
@@ -72,7 +87,6 @@ class ScheduledRun:
             )
         except NotReached as error:
             return Made(False, str(error))
-        self._exec("rm", "-f", TEST_FILE)
         verified = self._stack.exec(
             SERVICE, ["drbackup", "verify", "--depth", "checksum", "--json"], timeout_s
         )

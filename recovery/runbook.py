@@ -199,7 +199,8 @@ class _Climb:
                 self._tell(rung, step, StepStatus.SKIPPED, note=why_not)
                 continue
             started = time.monotonic()
-            ran = self._attempt(step)
+            # Where one has shown already that it has not recovered, nobody waits for the next to show it too.
+            ran = self._attempt(step, 0.0 if hopeless else step.patience_s)
             self._tell(
                 rung,
                 step,
@@ -216,7 +217,7 @@ class _Climb:
                 break
         return hopeless
 
-    def _attempt(self, step: Step) -> Ran:
+    def _attempt(self, step: Step, patience_s: float) -> Ran:
         last = Ran(False, "")
 
         def succeeds() -> bool:
@@ -224,7 +225,7 @@ class _Climb:
             last = _judged(self._hands.run(step.command, step.timeout_s), step.wrong)
             return last.ok
 
-        _in_time(succeeds, step.patience_s)
+        _in_time(succeeds, patience_s)
         return last
 
     def _why_not(self, condition: Condition | None) -> str:

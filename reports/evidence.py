@@ -108,8 +108,8 @@ def _outcome(line: dict[str, Any]) -> Outcome | None:
 
 
 def _read_writes(folder: Path, origin: float, evidence: Evidence) -> None:
-    whole = folder / "history.jsonl"
-    parts = [whole] if whole.exists() else sorted(folder.glob("history-*.jsonl")) or [whole]
+    # Its own writers' first: the whole that was judged may hold those of earlier drills too.
+    parts = sorted(folder.glob("history-*.jsonl")) or [folder / "history.jsonl"]
     invoked: dict[str, tuple[float, Any]] = {}
     settled: dict[str, tuple[float, Any]] = {}
     for part in parts:

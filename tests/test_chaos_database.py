@@ -73,9 +73,8 @@ def test_whether_the_server_can_start_is_said() -> None:
     assert "control file" not in CorruptData(STACK, control=False).describe()
 
 
-def test_what_a_lost_site_was_is_still_known_from_the_journal() -> None:
-    lost = SiteLost(STACK, site="b", containers=12, volumes=4, networks=1)
+def test_a_lost_site_is_named_and_is_the_stacks_own() -> None:
+    lost = SiteLost(STACK)
     kept = json.loads(json.dumps(lost.to_journal()))
-    assert from_journal(STACK, kept).describe() == (
-        "Everything in site b is destroyed at once: 12 containers, 4 volumes, 1 networks."
-    )
+    assert from_journal(STACK, kept).describe() == lost.describe()
+    assert lost.describe() == "Everything in site a is destroyed at once: its containers, volumes and networks."

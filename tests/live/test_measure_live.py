@@ -73,6 +73,11 @@ class Measured:
         lines = Path(self.history(writer)).read_text().splitlines()
         return Counter(json.loads(line)["kind"] for line in lines)
 
+    def ids(self, writer: str) -> list[str]:
+        """Of the operations, in the order in which they were sent."""
+        lines = map(json.loads, Path(self.history(writer)).read_text().splitlines())
+        return [line["id"] for line in lines if line["kind"] == "invoke"]
+
     def wait_fates(self, writer: str, fate: str, more: int) -> None:
         """Wait until ``more`` further operations have come to ``fate``."""
         wanted = self.fates(writer)[fate] + more
@@ -112,6 +117,10 @@ def test_a_healthy_stack(measured: Measured) -> None:
     assert (result.verdict, result.reasons) == ("PASS", ())
     assert result.attempted == result.acked == result.survived >= 150
     assert baseline.compare(measured.before, measured.dsn) == []
+    wanted = {each for writer in ("api", "sql") for each in measured.ids(writer)[:2]}
+    survivors.read(measured.dsn, baseline.take(measured.dsn), measured.folder / "earlier.jsonl", list(wanted))
+    rows = (measured.folder / "earlier.jsonl").read_text().splitlines()
+    assert {json.loads(row)["id"] for row in rows} == wanted
 
 
 def test_a_dashboard_that_is_killed(shop: Stack, measured: Measured) -> None:
