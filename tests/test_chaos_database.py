@@ -77,4 +77,6 @@ def test_a_lost_site_is_named_and_is_the_stacks_own() -> None:
     lost = SiteLost(STACK)
     kept = json.loads(json.dumps(lost.to_journal()))
     assert from_journal(STACK, kept).describe() == lost.describe()
-    assert lost.describe() == "Everything in site a is destroyed at once: its containers, volumes and networks."
+    assert (
+        lost.describe() == "Everything in site a is destroyed at once: its containers, volumes and networks."
+    )

@@ -13,7 +13,7 @@ from receiver.payloads import Notification
 
 ALERT = "MonitoringLost"
 CHANNELS = ("webhook", "slack", "pagerduty")
-PATIENCE_S = 15.0
+PATIENCE_S = 9.0
 """Three of the messages that Alertmanager sends every 5 s."""
 
 
