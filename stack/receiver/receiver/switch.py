@@ -14,7 +14,7 @@ from receiver.payloads import Notification
 ALERT = "MonitoringLost"
 CHANNELS = ("webhook", "slack", "pagerduty")
 PATIENCE_S = 9.0
-"""Three of the messages that Alertmanager sends every 5 s."""
+"""Three of the messages that Alertmanager sends every 3 s."""
 
 
 class DeadMansSwitch:
