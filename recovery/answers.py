@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 
 def answer_of(output: str) -> dict[str, Any] | None:
-    """The JSON object among what a command printed, begun and ended on lines of their own; None: there is none."""
-    lines = output.splitlines()
-    try:
-        start = lines.index("{")
-        found = json.loads("\n".join(lines[start : lines.index("}", start) + 1]))
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+    """The first JSON object of several lines among what a command printed; None: there is none."""
+    for brace in re.finditer(r"\{\n", output):
+        try:
+            found, _ = json.JSONDecoder().raw_decode(output, brace.start())
+        except ValueError:
+            continue
+        return found if isinstance(found, dict) else None
+    return None

@@ -44,6 +44,8 @@ def test_it_is_due_at_two_in_the_night() -> None:
     [
         ('progress\n{\n "a": 1\n}\nmore', {"a": 1}),
         ('{\n "a": {\n  "b": 2\n }\n}', {"a": {"b": 2}}),
+        ('progress{\n "a": 1\n}progress', {"a": 1}),
+        ('{\n broken\n{\n "a": 1\n}', {"a": 1}),
         ("no answer", None),
         ('{\n "a": \n}', None),
     ],

@@ -9,12 +9,15 @@ from collections.abc import Mapping
 
 def say(text: str) -> None:
     """A line of progress."""
-    print(f"drbackup: {text}", file=sys.stderr, flush=True)
+    # With its end in one piece: who reads both outputs as one must find each line whole.
+    sys.stderr.write(f"drbackup: {text}\n")
+    sys.stderr.flush()
 
 
 def as_json(values: Mapping[str, object]) -> None:
     """The one object on standard output."""
-    print(json.dumps(values, indent=1, default=str), flush=True)
+    sys.stdout.write(json.dumps(values, indent=1, default=str) + "\n")
+    sys.stdout.flush()
 
 
 def size(number: int) -> str:
