@@ -8,6 +8,8 @@ from plan.model import Plan
 from recovery.runbook import Condition, Hands, Runbook, Rung, Step
 
 NAME = "database-lost"
+RESTORE = "restore"
+"""The rung that puts a backup in the place of the data."""
 _READY = "docker exec {postgres} pg_isready -h 127.0.0.1 -U postgres -d minimarket"
 _READ_ALL = "docker exec {postgres} pg_dump -U postgres -d minimarket -f /dev/null"
 _SESSIONS = (
@@ -117,7 +119,7 @@ def _come_up(plan: Plan) -> tuple[Step, ...]:
 def _restore(plan: Plan, to: str, when: Condition | None) -> Rung:
     scenario = plan.scenarios[NAME]
     return Rung(
-        "restore",
+        RESTORE,
         (
             Step(
                 *scenario.named(7),
