@@ -24,6 +24,7 @@ TIMEOUT_S = 300
 IMPATIENT = {
     "detection": (r"\d+ min", "15 s"),
     "rpo": ("1 min", "10 s"),
+    "rto": ("30 min", "1 min"),
     "quiet_timeout": (r"\d+ s", "12 s"),
     "steady_state": (r"\d+ s", "3 s"),
     "effect_timeout": (r"\d+ s", "10 s"),
