@@ -14,7 +14,8 @@ setup: ## a Docker engine, the images, the virtual environment; the other target
 drill: setup ## the monthly drill: the report is reports/out/latest/report.html
 	@$(PYTEST) -m monthly_drill $(ARGS)
 
-# Both run whatever the first says. The live ones wait more than they compute: two files of them at a time. pytest exits 5 when ARGS selects nothing: fine for one of the two.
+# Both run whatever the first says. pytest exits 5 when ARGS selects nothing: fine for one of the two.
+# The live ones wait more than they compute: two files of them at a time.
 test: setup ## the suite's own tests: the fast ones, then the ones that need Docker
 	@fast=0; live=0; \
 	$(PYTEST) tests -m "not live and not sabotage" -n auto --dist worksteal $(ARGS) || fast=$$?; \

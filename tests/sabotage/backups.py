@@ -5,9 +5,10 @@ from __future__ import annotations
 from stack.stack import Stack
 
 PRELUDE = r"""
-import datetime, gzip, hashlib, json, os, pathlib, sys
+import datetime, gzip, hashlib, json, os, pathlib, subprocess, sys, time
 sys.path.insert(0, "/opt/drbackup")
 root = pathlib.Path("/backups")
+archive = pathlib.Path("/wal_archive")
 
 def dumps():
     return sorted((root / "postgresql").glob("*.sql.gz"))
@@ -20,6 +21,25 @@ def manifest(path):
 
 def content(path):
     return gzip.decompress(path.read_bytes())
+
+def segments():
+    return sorted(path for path in archive.iterdir() if len(path.name) == 24)
+
+def sql(*texts):
+    command = ["psql", "-q", "-A", "-t"]
+    for text in texts:
+        command += ["-c", text]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+def until(holds, what):
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
+
+def write_a_segment():
+    sql("CREATE TABLE rotten ()", "DROP TABLE rotten")
+    return sql("SELECT pg_walfile_name(pg_switch_wal())")
 
 def rewrite(path, data, **changes):
     # As a script would that believes in what it has written: checksum and size are right.

@@ -10,8 +10,7 @@ class Saboteur:
     """``drill`` selects the drill (pytest's ``-k``); ``reason`` is a regular expression one of its reasons matches.
 
     :param rotten: it is a rotten dashboard (``rotten/NAME.py``), not a plugin (``plugins/NAME.py``).
-    :param damaged: a service that it leaves damaged, though its settings are as they were: its container, or
-        what the ``backup`` service keeps.
+    :param damaged: a service whose container it leaves damaged, though its settings are as they were.
     """
 
     name: str
@@ -63,24 +62,20 @@ SABOTEURS = (
 )
 
 DRAFTS = (
-    Saboteur("stale_dump", "test_backup_verification", "FAIL", "stale", damaged="backup"),
-    Saboteur("truncated_dump", "test_backup_verification", "FAIL", "incomplete", damaged="backup"),
-    Saboteur("empty_dump", "test_backup_verification", "FAIL", "incomplete|missing-table", damaged="backup"),
-    Saboteur("wrong_database", "test_backup_verification", "FAIL", "wrong-database", damaged="backup"),
-    Saboteur("missing_table", "test_backup_verification", "FAIL", "missing-table|rows", damaged="backup"),
-    Saboteur("dump_lacks_a_row", "test_database_restore", "FAIL", "rows", damaged="backup"),
-    Saboteur("dump_has_another_value", "test_database_restore", "FAIL", "content", damaged="backup"),
-    Saboteur("no_base", "test_backup_verification", "FAIL", "no-base", damaged="backup"),
-    Saboteur("retention_eats_all", "test_backup_verification", "FAIL", "no-dump", damaged="backup"),
-    Saboteur("segment_skipped", "test_backup_verification", "FAIL", "wal-gap", damaged="backup"),
-    Saboteur("archiving_says_yes", "test_backup_verification", "FAIL", "wal-gap", damaged="backup"),
-    Saboteur("restore_ignores_errors", "test_database_restore", "FAIL", "rows", damaged="backup"),
+    Saboteur("stale_dump", "test_backup_verification", "FAIL", "stale"),
+    Saboteur("truncated_dump", "test_backup_verification", "FAIL", "incomplete"),
+    Saboteur("empty_dump", "test_backup_verification", "FAIL", "incomplete|missing-table"),
+    Saboteur("wrong_database", "test_backup_verification", "FAIL", "wrong-database"),
+    Saboteur("missing_table", "test_backup_verification", "FAIL", "missing-table|rows"),
+    Saboteur("dump_lacks_a_row", "test_database_restore", "FAIL", "rows"),
+    Saboteur("dump_has_another_value", "test_database_restore", "FAIL", "content"),
+    Saboteur("no_base", "test_backup_verification", "FAIL", "no-base"),
+    Saboteur("retention_eats_all", "test_backup_verification", "FAIL", "no-dump"),
+    Saboteur("segment_skipped", "test_backup_verification", "FAIL", "wal-gap"),
+    Saboteur("archiving_says_yes", "test_backup_verification", "FAIL", "wal-gap"),
+    Saboteur("restore_ignores_errors", "test_database_restore", "FAIL", "rows"),
     Saboteur(
-        "cron_never_runs",
-        "test_backup_automation",
-        "FAIL",
-        "cron's run of the backups has ended: not within",
-        damaged="backup",
+        "cron_never_runs", "test_backup_automation", "FAIL", "cron's run of the backups has ended: not within"
     ),
     Saboteur(
         "refuses_late",
@@ -94,20 +89,10 @@ DRAFTS = (
     ),
     Saboteur("alert_muted", "test_lock_pile_up", "FAIL", "no notification of DatabaseBlocked arrived"),
     Saboteur("fsync_off", "test_postmaster_killed", "FAIL", "acknowledges what is not on disk: fsync"),
-    Saboteur(
-        "pitr_too_late", "test_rows_deleted", "FAIL", "rows that were there before the load", damaged="backup"
-    ),
-    Saboteur(
-        "partial_left_out", "test_corruption", "FAIL", "No data loss: [1-9]|the RPO is 10 s", damaged="backup"
-    ),
-    Saboteur("receiver_frozen", "test_corruption", "FAIL", "the RPO is 10 s", damaged="backup"),
-    Saboteur(
-        "clean_up_by_age",
-        "test_backup_disk_full",
-        "FAIL",
-        "took backups that the retention needs",
-        damaged="backup",
-    ),
+    Saboteur("pitr_too_late", "test_rows_deleted", "FAIL", "rows that were there before the load"),
+    Saboteur("partial_left_out", "test_corruption", "FAIL", "No data loss: [1-9]|the RPO is 10 s"),
+    Saboteur("receiver_frozen", "test_corruption", "FAIL", "the RPO is 10 s"),
+    Saboteur("clean_up_by_age", "test_backup_disk_full", "FAIL", "took backups that the retention needs"),
     Saboteur("disk_alert_muted", "test_disk_that_fills", "FAIL", "no notification of DiskAlmostFull arrived"),
     Saboteur("fill_file_left", "test_data_disk_full", "FAIL", "left behind: .*dr-drill-fill-forgotten"),
     Saboteur("switch_deaf", "test_monitoring_killed", "FAIL", "no notification of MonitoringLost arrived"),
