@@ -10,7 +10,7 @@ for path in dumps():
     said = json.loads(manifest(path).read_text())
     for key in ("started_utc", "finished_utc"):
         when = datetime.datetime.fromisoformat(said[key]) - datetime.timedelta(days=3)
-        said[key] = when.isoformat()
+        said[key] = when.isoformat().replace("+00:00", "Z")
     manifest(path).write_text(json.dumps(said))
 """
 
