@@ -121,6 +121,31 @@ def restore(
     typer.echo(f"restored; the damaged volume is kept: {kept}" if kept else "restored")
 
 
+@app.command(name="restore-cache")
+def restore_cache(
+    which: Annotated[
+        str, typer.Option("--stack", help="The stack's id, or the folder of its run.")
+    ] = "latest",
+    site: SiteName = "a",
+) -> None:
+    """Restore what a stack's Redis had when it was backed up; what it has had since is given up.
+
+    Example: dr stack restore-cache
+    """
+    from plan.errors import UserError
+    from recovery.restore_cache import restore_cache as carry_out
+    from stack.compose import ComposeError
+
+    try:
+        carry_out(_site(which, site), typer.echo)
+    except ComposeError as error:
+        raise UserError(
+            f"the cache was not restored: {error}",
+            "see what there is with `dr backup verify --stack`; Redis has what it had before",
+        ) from error
+    typer.echo("restored")
+
+
 @app.command()
 def standby(
     which: Annotated[

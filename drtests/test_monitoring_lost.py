@@ -9,7 +9,7 @@ from fixtures.drill import Drill
 from fixtures.effects import silent_monitoring
 
 # The night's backups, which later drills need and one is about, are made while these are drilled: cron takes its time.
-pytestmark = [pytest.mark.draft, pytest.mark.usefixtures("night")]
+pytestmark = pytest.mark.usefixtures("night")
 
 
 @pytest.mark.monthly_drill(

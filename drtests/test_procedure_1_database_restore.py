@@ -13,8 +13,6 @@ from measure.ledger import check
 from recovery.answers import answer_of
 from reports.record import LedgerRecord
 
-pytestmark = pytest.mark.draft
-
 SALES = 100
 
 
@@ -24,6 +22,7 @@ SALES = 100
     procedure="database-restore",
     title="Database restore",
 )
+@pytest.mark.usefixtures("no_other_backup")
 def test_database_restore(procedure: Procedure) -> None:
     """The latest dump, restored with every error fatal, has each table, each row and its content as they were when
     it was made, and every sale acknowledged before; the database would be back well within its 30 minutes."""

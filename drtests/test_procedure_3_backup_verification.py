@@ -8,8 +8,6 @@ from fixtures.procedure import Procedure
 from recovery.answers import answer_of
 from recovery.backup_schedule import CRON_S, ScheduledRun, next_run, scheduled
 
-pytestmark = pytest.mark.draft
-
 
 @pytest.mark.monthly_drill(
     id="procedure-3/backup-verification",

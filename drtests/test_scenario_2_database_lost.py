@@ -12,8 +12,6 @@ from chaos.kill_process import KillProcess
 from chaos.lock_table import LockTable
 from fixtures.drill import Drill
 
-pytestmark = pytest.mark.draft
-
 
 @pytest.mark.monthly_drill(
     id="scenario-2/connections-cut", scenario="database-lost", title="Connections to the database cut"

@@ -9,8 +9,6 @@ from fixtures.backups import finished_backups
 from fixtures.drill import Drill
 from fixtures.effects import failed_backup, filled
 
-pytestmark = pytest.mark.draft
-
 
 @pytest.mark.monthly_drill(id="scenario-4/data-disk-full", scenario="disk-full", title="Data disk full")
 def test_data_disk_full(drill: Drill) -> None:

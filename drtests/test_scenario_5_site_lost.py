@@ -7,8 +7,6 @@ import pytest
 from chaos.site_lost import SiteLost
 from fixtures.drill import Drill
 
-pytestmark = pytest.mark.draft
-
 
 @pytest.mark.monthly_drill(
     id="scenario-5/site-lost", scenario="site-lost", title="Site lost, failover and failback"

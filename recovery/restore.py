@@ -20,7 +20,7 @@ from contextlib import suppress
 import docker.errors
 from docker.models.containers import Container
 
-from plan.errors import UserError
+from recovery.volumes import volume_at
 from stack.stack import Stack
 
 DATA = "/var/lib/postgresql/data"
@@ -48,7 +48,7 @@ def restore(stack: Stack, to: str, say: Callable[[str], None]) -> str | None:
     stack.compose("up", "--no-start", *anew, "postgres")
     # Whoever mounts a volume of memory keeps it alive: before anything is written into the fresh one.
     stack.compose("up", "--detach", "--wait", *anew, "holder")
-    fresh = _volume(stack.container("postgres"), DATA)
+    fresh = volume_at(stack.container("postgres"), DATA)
     options, command = _from_vault(stack, say)
     say(f"laying {fresh} out")
     said = stack.compose(
@@ -67,7 +67,7 @@ def restore(stack: Stack, to: str, say: Callable[[str], None]) -> str | None:
 
 def _retire(stack: Stack, server: Container, say: Callable[[str], None]) -> str:
     """Stop the damaged server, and see that its volume lives on and is not the next one's."""
-    damaged = _volume(server, DATA)
+    damaged = volume_at(server, DATA)
     say("stopping the server")
     stack.compose("stop", "--timeout", "10", "postgres")
     keep(stack, server, damaged)
@@ -80,7 +80,7 @@ def _from_vault(stack: Stack, say: Callable[[str], None]) -> tuple[Sequence[str]
     vault = _find(stack, "vault")
     if vault is not None:
         say("reading the backups in this site's vault")
-        return ("--volume", f"{_volume(vault, VAULT)}:{VAULT}:ro"), f"drbackup pitr --dir {VAULT}"
+        return ("--volume", f"{volume_at(vault, VAULT)}:{VAULT}:ro"), f"drbackup pitr --dir {VAULT}"
     say("fetching the backups from the other site's vault")
     # The way between the sites.
     stack.compose("up", "--detach", "--wait", "--no-deps", "--no-build", "toxiproxy")
@@ -89,7 +89,12 @@ def _from_vault(stack: Stack, say: Callable[[str], None]) -> tuple[Sequence[str]
 
 
 def keep(stack: Stack, server: Container, volume: str) -> None:
-    """Have a container mount ``volume``: one of memory would be gone with the last that does."""
+    """Have a container mount ``volume``: one of memory would be gone with the last that does.
+
+    One that does so already, as from a restore that was killed, is enough.
+    """
+    if any(keeper.labels[KEEPS_LABEL] == volume for keeper in _keepers(stack)):
+        return
     stack.docker.containers.run(
         str(server.attrs["Image"]),
         entrypoint=["sleep", "infinity"],
@@ -108,13 +113,18 @@ def discard_kept(stack: Stack) -> list[str]:
 
     :returns: their names.
     """
-    labels = [f"{name}={value}" for name, value in {**stack.labels, "dr.site": stack.site}.items()]
-    keepers = stack.docker.containers.list(all=True, filters={"label": [*labels, KEEPS_LABEL]})
+    keepers = _keepers(stack)
     for keeper in keepers:
         keeper.remove(force=True)
         with suppress(docker.errors.NotFound):
             stack.docker.volumes.get(keeper.labels[KEEPS_LABEL]).remove()
     return [str(keeper.labels[KEEPS_LABEL]) for keeper in keepers]
+
+
+def _keepers(stack: Stack) -> list[Container]:
+    labels = [f"{name}={value}" for name, value in {**stack.labels, "dr.site": stack.site}.items()]
+    found: list[Container] = stack.docker.containers.list(all=True, filters={"label": [*labels, KEEPS_LABEL]})
+    return found
 
 
 def _generation(stack: Stack) -> int:
@@ -127,10 +137,3 @@ def _find(stack: Stack, service: str) -> Container | None:
         return stack.container(service)
     except LookupError:
         return None
-
-
-def _volume(container: Container, path: str) -> str:
-    for mount in container.attrs["Mounts"]:
-        if mount["Destination"] == path:
-            return str(mount["Name"])
-    raise UserError(f"{container.name} keeps {path} on no volume", "mount one there")

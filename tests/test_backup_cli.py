@@ -12,8 +12,6 @@ import pytest
 from cli.main import main
 from tests.backup_samples import compressed, dump_text, write_base, write_dump, write_segment
 
-pytestmark = pytest.mark.draft
-
 
 def dr(monkeypatch: pytest.MonkeyPatch, *args: str) -> int:
     monkeypatch.setattr(sys, "argv", ["dr", "backup", *args])

@@ -40,7 +40,7 @@ def test_broken_plan_is_one_message_and_leaves_nothing(tmp_path: Path) -> None:
 
 def test_looking_at_the_drills_starts_nothing(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = run_pytest("-m", "monthly_drill", "--collect-only", "-q", "--drafts", "--reports-dir", str(out))
+    done = run_pytest("-m", "monthly_drill", "--collect-only", "-q", "--reports-dir", str(out))
     assert done.returncode == 0
     drills = sum(path.read_text().count("@pytest.mark.monthly_drill(") for path in ROOT.glob("drtests/*.py"))
     assert drills >= 6

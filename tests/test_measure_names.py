@@ -22,8 +22,6 @@ from measure.workload import WorkloadConfig
 from stack.wait import wait_until
 from tests.test_measure_processes import Dashboard, fates, lines, wait_lines
 
-pytestmark = pytest.mark.draft
-
 NAME = "dashboard.drill.test"
 
 

@@ -10,8 +10,6 @@ import pytest
 
 from stack.wait import wait_until
 
-pytestmark = pytest.mark.draft
-
 SCRIPT = Path(__file__).parent.parent / "stack" / "vault" / "receive-wal"
 FORKED = """pg_receivewal: error: could not send replication command "START_REPLICATION": ERROR:  requested starting \
 point 0/A000000 on timeline 1 is not in this server's history

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,10 +18,14 @@ import pytest
 from drbackup.contents import connect, tables
 from drbackup.manifest import Manifest
 
+from recovery.restore import discard_kept, restore
+from recovery.restore_cache import restore_cache
+from recovery.volumes import volume_at
+from stack.compose import ComposeError
 from stack.wait import wait_until
 from tests.live.two_sites import Sites, start_backups, two_sites
 
-pytestmark = [pytest.mark.live, pytest.mark.draft]
+pytestmark = pytest.mark.live
 
 FOLDERS = ("postgresql", "base", "redis", "config")
 NIGHTLY = "/usr/local/bin/backup_database.sh"
@@ -165,6 +173,30 @@ def test_the_rdb_holds_what_was_in_the_cache(sites: Sites) -> None:
     assert sites.backup("grep", "-qa", "in-the-rdb", f"/backups/redis/{file}").exit_code == 0
 
 
+def test_the_cache_is_restored_from_the_newest_good_rdb(sites: Sites) -> None:
+    said: list[str] = []
+    for value in ("older", "newer"):
+        assert sites.a.exec("redis", ["redis-cli", "-e", "SET", "kept", value]).exit_code == 0
+        assert sites.backup("drbackup", "redis").exit_code == 0
+    rotten = manifest(sites, "redis").file
+    assert sites.backup("sh", "-c", f"printf X >>/backups/redis/{rotten}").exit_code == 0
+    sites.a.exec("redis", ["redis-cli", "FLUSHALL"])
+    restore_cache(sites.a, said.append)
+    assert sites.a.exec("redis", ["redis-cli", "GET", "kept"]).output.strip() == "older"
+    assert any(line.startswith(f"passed over {rotten}: checksum: ") for line in said), said
+
+
+def test_where_no_rdb_is_good_the_cache_stays_as_it_was_and_redis_is_up(sites: Sites) -> None:
+    assert sites.backup("mv", "/backups/redis", "/backups/elsewhere").exit_code == 0
+    try:
+        sites.a.exec("redis", ["redis-cli", "SET", "kept", "mine"])
+        with pytest.raises(ComposeError, match="no good RDB among 0"):
+            restore_cache(sites.a, lambda _: None)
+    finally:
+        assert sites.backup("mv", "/backups/elsewhere", "/backups/redis").exit_code == 0
+    assert sites.a.exec("redis", ["redis-cli", "GET", "kept"]).output.strip() == "mine"
+
+
 def test_a_night_is_in_the_vault_and_a_copy_that_rots_there_is_noticed(sites: Sites) -> None:
     done = sites.backup(NIGHTLY)
     assert done.exit_code == 0, done.output
@@ -253,6 +285,33 @@ def test_the_archive_never_takes_another_segment_of_the_same_name(sites: Sites) 
     assert sites.backup("cat", f"/wal_archive/{name}").output == "precious"
     sites.backup("rm", f"/wal_archive/{name}")
     wait_until(lambda: ask(sites, archived) > before, timeout_s=90, what="it is archived after all")
+
+
+@pytest.mark.parametrize("moment", ["is kept", "laying"])
+def test_a_restore_that_was_killed_is_done_again(sites: Sites, moment: str) -> None:
+    """Whatever it had begun: the damaged database is kept, and a fresh one has all that was acknowledged."""
+    assert sites.backup(NIGHTLY).exit_code == 0
+    sold = ask(
+        sites,
+        "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents)"
+        f" VALUES ('killed-{moment}', 1, 1, 99) RETURNING id",
+    )
+    damaged = volume_at(sites.a.container("postgres"), "/var/lib/postgresql/data")
+    kill_when(moment, "stack", "restore", "--stack", str(sites.a.run_dir))
+    said: list[str] = []
+    restore(sites.a, "latest", said.append)
+    assert ask(sites, "SELECT max(id) FROM sales") == sold, said
+    assert damaged in discard_kept(sites.a)
+
+
+def kill_when(said: str, *argv: str) -> None:
+    """Run a ``dr`` command and kill it, and all that it has started, as soon as it says so."""
+    command = [sys.executable, "-u", "-m", "cli", *argv]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as running:
+        assert running.stdout is not None
+        seen = next((line for line in running.stdout if said in line), None)
+        os.killpg(running.pid, signal.SIGKILL)
+    assert seen, "it ended before"
 
 
 def test_cron_makes_good_backups_by_itself(sites: Sites) -> None:

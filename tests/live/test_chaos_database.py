@@ -31,7 +31,7 @@ from stack.stack import Stack
 from stack.wait import NotReached, wait_until
 from tests.live.small_stack import WITH_DATABASE, small_stack
 
-pytestmark = [pytest.mark.live, pytest.mark.draft]
+pytestmark = pytest.mark.live
 
 JUNK = "CREATE TABLE junk AS SELECT repeat('x', 1000) FROM generate_series(1, 10000)"
 SALE = "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents) VALUES (%s, 1, 1, 100)"

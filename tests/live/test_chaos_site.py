@@ -18,7 +18,7 @@ from chaos.watchdog import Watchdog
 from stack.stack import DRILL_LABEL, SITE_LABEL, Stack
 from tests.live.small_stack import small_stack
 
-pytestmark = [pytest.mark.live, pytest.mark.draft]
+pytestmark = pytest.mark.live
 
 BASE = "dr-drill/base:trixie"
 

@@ -270,7 +270,6 @@ def sell(stack: Stack) -> int:
         return client.ask("POST", "/api/sales", sale).status_code
 
 
-@pytest.mark.draft
 def test_room_is_made_on_a_full_disk_and_only_who_met_it_is_restarted(
     stack: Stack, recover: Callable[..., RunbookResult]
 ) -> None:
@@ -295,7 +294,6 @@ def test_room_is_made_on_a_full_disk_and_only_who_met_it_is_restarted(
     assert sell(stack) == 201
 
 
-@pytest.mark.draft
 def test_a_service_that_met_a_full_disk_and_was_not_restarted_is_found(
     stack: Stack, validate: Callable[[str], Validate]
 ) -> None:
@@ -307,7 +305,6 @@ def test_a_service_that_met_a_full_disk_and_was_not_restarted_is_found(
     assert "redis has met a full disk since it was started" in box.evidence
 
 
-@pytest.mark.draft
 def test_removed_monitoring_is_missed_made_anew_and_remembers(
     stack: Stack, recover: Callable[..., RunbookResult], validate: Callable[[str], Validate], tmp_path: Path
 ) -> None:

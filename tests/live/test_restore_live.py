@@ -15,7 +15,7 @@ from stack.stack import ExecResult, Stack
 from stack.wait import wait_until
 from tests.live.whole_stack import whole_stack
 
-pytestmark = [pytest.mark.live, pytest.mark.draft]
+pytestmark = pytest.mark.live
 
 FORGE = Path(__file__).with_name("forge_dump.py")
 WAL = "/backups/wal"

@@ -18,6 +18,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "nightly": ("drbackup.nightly", "all of the above, in this order; what cron calls"),
     "verify": ("drbackup.verify", "look at every backup, from cheap to certain (DRP, Test 3)"),
     "restore": ("drbackup.restore", "a dump into a database; any error ends it, and nothing is changed"),
+    "redis-restore": (
+        "drbackup.redis_restore",
+        "the newest good RDB into the data directory of a Redis that is down",
+    ),
     "restore-test": (
         "drbackup.restore_test",
         "the newest dump into a server of its own, compared (DRP, Test 1)",

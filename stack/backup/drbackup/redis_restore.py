@@ -1,0 +1,82 @@
+"""``drbackup redis-restore``: the newest good RDB into Redis' data directory, for its next start.
+
+What undoes the ``cp /var/lib/redis/dump.rdb /backups/redis/`` of the DRP's Backup Strategy 2. Redis must be
+down: one that is stopped later would write its own snapshot over what was restored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from pathlib import Path
+
+from drbackup.errors import Bad, Cannot
+from drbackup.findings import Fault
+from drbackup.layout import Backup, listing, sync
+from drbackup.manifest import Manifest
+from drbackup.report import as_json, say, size
+from drbackup.settings import Settings
+from drbackup.verify_contents import check_contents, plain
+
+FORMAT = "dr-redis-restore/1"
+NAME = "dump.rdb"
+GROWING = ".drbackup-dump.rdb"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--into", type=Path, required=True, metavar="DIR", help="Redis' data directory")
+    parser.add_argument("--dir", type=Path, help="the folder of the backups, in place of DRBACKUP_ROOT")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Lay the RDB out; 0 when Redis can be started on it.
+
+    :raises Bad: when no RDB is good.
+    :raises Cannot: when there is no such directory, or it cannot be written.
+    """
+    rdb, manifest = newest_good(listing(options.dir or settings.root, "redis"), settings)
+    try:
+        lay(rdb, manifest, options.into, settings.age_identity)
+    except OSError as error:
+        raise Cannot(f"{options.into} cannot be written: {error.strerror}") from error
+    if options.json:
+        as_json({"format": FORMAT, "rdb": rdb.name, "into": str(options.into), "bytes": manifest.bytes})
+    say(f"restored {rdb.name} ({size(manifest.bytes)}) into {options.into}")
+    return 0
+
+
+def newest_good(backups: list[Backup], settings: Settings) -> tuple[Path, Manifest]:
+    """The newest RDB that is what was written, and that Redis can read; what is passed over is said.
+
+    :raises Bad: when there is none.
+    """
+    for backup in reversed(backups):
+        problem = backup.problem
+        if backup.manifest is not None:
+            try:
+                check_contents(
+                    backup.path, backup.manifest, "contents", settings.age_identity, settings.scratch
+                )
+                return backup.path, backup.manifest
+            except Fault as fault:
+                problem = f"{fault.name}: {fault.sentence}"
+        say(f"passed over {backup.path.name}: {problem}")
+    raise Bad(f"no good RDB among {len(backups)}")
+
+
+def lay(rdb: Path, manifest: Manifest, into: Path, identity: Path | None) -> None:
+    """Put a copy in ``into`` in the place of what is there, whole or not at all, as whoever owns the directory.
+
+    :raises OSError: when it cannot be written.
+    """
+    growing = into / GROWING
+    owner = into.stat()
+    with plain(rdb, identity if manifest.encrypted else None) as source, growing.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    os.chown(growing, owner.st_uid, owner.st_gid)
+    sync(growing)
+    growing.rename(into / NAME)
+    sync(into)
