@@ -23,12 +23,13 @@ def restore_cache(stack: Stack, say: Callable[[str], None]) -> None:
     """
     stack.compose("up", "--no-start", "--no-deps", "--no-build", "redis")  # where it is gone altogether
     volume = volume_at(stack.container("redis"), DATA)
+    user = stack.compose("run", "--rm", "--no-deps", "--no-TTY", "redis", "id", "-u").split()[-1]
     say("stopping Redis: what it writes then is replaced")
     try:
         stack.compose("stop", "--timeout", "10", "redis")
         said = stack.compose(
             "run", "--rm", "--no-deps", "--no-TTY", "--user", "root", "--volume", f"{volume}:/restore", "backup",
-            "sh", "-c", "drbackup redis-restore --into /restore 2>&1",
+            "sh", "-c", f"drbackup redis-restore --into /restore --owner {user} 2>&1",
         )  # fmt: skip
         for line in said.splitlines():
             say(line)

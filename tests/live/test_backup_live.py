@@ -173,17 +173,30 @@ def test_the_rdb_holds_what_was_in_the_cache(sites: Sites) -> None:
     assert sites.backup("grep", "-qa", "in-the-rdb", f"/backups/redis/{file}").exit_code == 0
 
 
+def await_next_second() -> None:
+    """The next backup has another name: they are called by the second."""
+    second = int(time.time())
+    wait_until(lambda: time.time() >= second + 1, timeout_s=2, what="the next second")
+
+
 def test_the_cache_is_restored_from_the_newest_good_rdb(sites: Sites) -> None:
     said: list[str] = []
     for value in ("older", "newer"):
         assert sites.a.exec("redis", ["redis-cli", "-e", "SET", "kept", value]).exit_code == 0
         assert sites.backup("drbackup", "redis").exit_code == 0
-    rotten = manifest(sites, "redis").file
-    assert sites.backup("sh", "-c", f"printf X >>/backups/redis/{rotten}").exit_code == 0
+        second = int(time.time())
+        wait_until(
+            lambda second=second: time.time() > second + 1, timeout_s=2, what="the next has another name"
+        )
+    rotten = f"/backups/redis/{manifest(sites, 'redis').file}"
+    assert sites.backup("sh", "-c", f"printf X >>{rotten}").exit_code == 0
     sites.a.exec("redis", ["redis-cli", "FLUSHALL"])
     restore_cache(sites.a, said.append)
+    sites.backup("rm", rotten, f"{rotten}.json")
     assert sites.a.exec("redis", ["redis-cli", "GET", "kept"]).output.strip() == "older"
-    assert any(line.startswith(f"passed over {rotten}: checksum: ") for line in said), said
+    assert any(f"passed over {rotten.rpartition('/')[2]}: checksum: " in line for line in said), said
+    saved = sites.a.exec("redis", ["redis-cli", "-e", "SAVE"])
+    assert saved.output.strip() == "OK", "and it is Redis' own: the next snapshot is written over it"
 
 
 def test_where_no_rdb_is_good_the_cache_stays_as_it_was_and_redis_is_up(sites: Sites) -> None:
@@ -297,19 +310,27 @@ def test_a_restore_that_was_killed_is_done_again(sites: Sites, moment: str) -> N
         f" VALUES ('killed-{moment}', 1, 1, 99) RETURNING id",
     )
     damaged = volume_at(sites.a.container("postgres"), "/var/lib/postgresql/data")
-    kill_when(moment, "stack", "restore", "--stack", str(sites.a.run_dir))
+    kill_restore(sites, moment)
     said: list[str] = []
     restore(sites.a, "latest", said.append)
     assert ask(sites, "SELECT max(id) FROM sales") == sold, said
     assert damaged in discard_kept(sites.a)
 
 
-def kill_when(said: str, *argv: str) -> None:
-    """Run a ``dr`` command and kill it, and all that it has started, as soon as it says so."""
-    command = [sys.executable, "-u", "-m", "cli", *argv]
+RESTORE = """
+import pathlib, sys
+from recovery.restore import restore
+from stack.stack import Stack
+restore(Stack(sys.argv[1], pathlib.Path(sys.argv[2])), "latest", lambda said: print(said, flush=True))
+"""
+
+
+def kill_restore(sites: Sites, moment: str) -> None:
+    """Begin a restore, and kill it, and all that it has started, as soon as it says ``moment``."""
+    command = [sys.executable, "-c", RESTORE, sites.a.drill_id, str(sites.a.run_dir)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as running:
         assert running.stdout is not None
-        seen = next((line for line in running.stdout if said in line), None)
+        seen = next((line for line in running.stdout if moment in line), None)
         os.killpg(running.pid, signal.SIGKILL)
     assert seen, "it ended before"
 

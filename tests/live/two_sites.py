@@ -33,7 +33,8 @@ class Sites:
 
 def start_backups(a: Stack, schedule: str = "") -> None:
     """Start the first site's backup service, or start it anew with a schedule of cron's beside the plan's."""
-    env = {"DRILL_VAULT": VAULT, "DRILL_BACKUP_TEST_SCHEDULE": schedule}
+    a.set_variable("DRILL_VAULT", VAULT)
+    env = {"DRILL_BACKUP_TEST_SCHEDULE": schedule}
     a.compose("up", "--detach", "--wait", "backup", "redis", "toxiproxy", env=env, timeout_s=150)
 
 

@@ -27,6 +27,7 @@ GROWING = ".drbackup-dump.rdb"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--into", type=Path, required=True, metavar="DIR", help="Redis' data directory")
+    parser.add_argument("--owner", type=int, metavar="UID", help="Redis' user (default: who owns DIR)")
     parser.add_argument("--dir", type=Path, help="the folder of the backups, in place of DRBACKUP_ROOT")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -39,7 +40,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     """
     rdb, manifest = newest_good(listing(options.dir or settings.root, "redis"), settings)
     try:
-        lay(rdb, manifest, options.into, settings.age_identity)
+        lay(rdb, manifest, options.into, settings.age_identity, options.owner)
     except OSError as error:
         raise Cannot(f"{options.into} cannot be written: {error.strerror}") from error
     if options.json:
@@ -67,16 +68,16 @@ def newest_good(backups: list[Backup], settings: Settings) -> tuple[Path, Manife
     raise Bad(f"no good RDB among {len(backups)}")
 
 
-def lay(rdb: Path, manifest: Manifest, into: Path, identity: Path | None) -> None:
-    """Put a copy in ``into`` in the place of what is there, whole or not at all, as whoever owns the directory.
+def lay(rdb: Path, manifest: Manifest, into: Path, identity: Path | None, owner: int | None) -> None:
+    """Put a copy in ``into`` in the place of what is there, whole or not at all.
 
+    :param owner: whose it is to be: Redis must be able to write its next snapshot over it. None: the directory's.
     :raises OSError: when it cannot be written.
     """
     growing = into / GROWING
-    owner = into.stat()
     with plain(rdb, identity if manifest.encrypted else None) as source, growing.open("wb") as target:
         shutil.copyfileobj(source, target)
-    os.chown(growing, owner.st_uid, owner.st_gid)
+    os.chown(growing, into.stat().st_uid if owner is None else owner, -1)
     sync(growing)
     growing.rename(into / NAME)
     sync(into)
