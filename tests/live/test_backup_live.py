@@ -184,10 +184,7 @@ def test_the_cache_is_restored_from_the_newest_good_rdb(sites: Sites) -> None:
     for value in ("older", "newer"):
         assert sites.a.exec("redis", ["redis-cli", "-e", "SET", "kept", value]).exit_code == 0
         assert sites.backup("drbackup", "redis").exit_code == 0
-        second = int(time.time())
-        wait_until(
-            lambda second=second: time.time() > second + 1, timeout_s=2, what="the next has another name"
-        )
+        await_next_second()
     rotten = f"/backups/redis/{manifest(sites, 'redis').file}"
     assert sites.backup("sh", "-c", f"printf X >>{rotten}").exit_code == 0
     sites.a.exec("redis", ["redis-cli", "FLUSHALL"])

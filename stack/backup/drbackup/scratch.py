@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -259,6 +259,7 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
         user=account and account.pw_uid,
         group=account and account.pw_gid,
         extra_groups=account and [],
+        preexec_fn=_die_with_parent,
     )
 
 
@@ -269,15 +270,14 @@ def _die_with_parent() -> None:
 
 def _remove_left_over(parent: Path) -> None:
     for path in parent.glob(f"{_PREFIX}*"):
-        try:
+        # It had its lock before it had its name: without one, its removal has begun.
+        with suppress(FileNotFoundError):
             lock = os.open(path / _LOCK, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            continue  # being made, or going
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue  # somebody is using it
-        finally:
-            os.close(lock)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # somebody is using it
+            finally:
+                os.close(lock)
         say(f"removing {path}, which a killed restore has left")
         shutil.rmtree(path, ignore_errors=True)
