@@ -135,8 +135,7 @@ def _content(connection: psycopg.Connection[Any], table: _Table, marker: str | N
     if marker is None or not exists(connection, table.label):
         return Content(marker, 0, "0")
     query = sql.SQL(
-        "SELECT count(*), coalesce(sum(hashtextextended(ROW({})::text, 0)), 0)::text FROM {}"
-        " WHERE {} <= %s::{}"
+        "SELECT count(*), coalesce(sum(hash_record_extended(ROW({}), 0)), 0)::text FROM {} WHERE {} <= %s::{}"
     ).format(
         sql.SQL(", ").join(map(sql.Identifier, table.columns)),
         sql.Identifier(table.schema, table.name),

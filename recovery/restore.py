@@ -5,7 +5,7 @@
     stop the server ──▶ keep the damaged volume ──▶ a fresh one ──▶ base backup and WAL, from the vault ──▶ start
 
 In a site that has no database yet, as after a disaster, the first two have nothing to do. Where the vault is in the
-site, it is read where it lies; from the other site it is fetched.
+site, it is read where it lies; from the other site it is fetched; where there is none, the site's own backups must do.
 
 DRP, Scenario 2, step 7, and Scenario 5, step 2. The plan's letter, ``psql -f /backups/restore.sql`` into the damaged
 database, would lose everything since the night and write over what is left; a base backup rolled forward by its WAL
@@ -14,78 +14,120 @@ loses what had not left the site (PostgreSQL manual, "Continuous Archiving and P
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 
 import docker.errors
 from docker.models.containers import Container
 
+from plan.errors import UserError
 from recovery.volumes import volume_at
+from stack.compose import ComposeError
 from stack.stack import Stack
 
 DATA = "/var/lib/postgresql/data"
 VAULT = "/vault"
 GENERATION = "DRILL_POSTGRES_GENERATION"
 KEEPS_LABEL = "dr.keeps"
-LAY_OUT_TIMEOUT_S = 600
+LATEST = "latest"
+LAY_OUT_TIMEOUT_S = 7200  # the longest RTO of the plan, that of a lost site
 START_TIMEOUT_S = 300
 
 
-def restore(stack: Stack, to: str, say: Callable[[str], None]) -> str | None:
+def restore(stack: Stack, to: str, say: Callable[[str], None]) -> list[str]:
     """Put a restored database in the place of the damaged one, which is kept, or where there is none yet.
+
+    Where nothing can be laid out, as when no backup leads so far, what was there before is put back.
 
     :param to: ``latest``, or a moment with its UTC offset.
     :param say: told, in a few words, what is being done.
-    :returns: the name of the volume that is kept; None: there was no database.
-    :raises UserError: when the database keeps its data on no volume.
-    :raises stack.compose.ComposeError: when a command fails, with its words; as when no backup leads so far.
+    :returns: the names of the volumes that are kept, the oldest first; none where there was no database.
+    :raises UserError: when ``to`` is no such moment, or the database keeps its data on no volume; nothing is done then.
+    :raises stack.compose.ComposeError: when a command fails, with its words.
     """
+    _check_moment(to)
     server = _find(stack, "postgres")
-    damaged = None if server is None else _retire(stack, server, say)
+    before = stack.variables.get(GENERATION, "")
+    if server is not None:
+        _retire(stack, server, say)
+    try:
+        _lay_out(stack, to, say)
+    except ComposeError:
+        if server is not None:
+            say("nothing could be laid out: what was there before is put back")
+            stack.set_variable(GENERATION, before)
+            _remake(stack)
+            stack.compose("up", "--detach", "--no-deps", "--no-build", "postgres")
+        raise
+    say("starting the server: it replays the log")
+    stack.compose(
+        "up", "--detach", "--wait", "--no-deps", "--no-build", "postgres", timeout_s=START_TIMEOUT_S
+    )
+    return [str(keeper.labels[KEEPS_LABEL]) for keeper in _keepers(stack)]
+
+
+def _check_moment(to: str) -> None:
+    try:
+        if to == LATEST or datetime.fromisoformat(to).tzinfo is not None:
+            return
+    except ValueError:
+        pass
+    raise UserError(
+        f"--to {to}: neither {LATEST} nor a moment with its UTC offset",
+        "write it as 2026-11-24T11:59:30+00:00",
+    )
+
+
+def _lay_out(stack: Stack, to: str, say: Callable[[str], None]) -> None:
+    """A fresh volume, and in it a data directory that recovers to ``to``."""
     stack.set_variable(GENERATION, f"-{_generation(stack) + 1}")
+    _remake(stack)
+    fresh = volume_at(stack.container("postgres"), DATA)
+    options, command = _source(stack, shlex.quote(to), say)
+    say(f"laying {fresh} out")
+    said = stack.compose(
+        "run", "--rm", "--no-deps", "--no-TTY", "--volume", f"{fresh}:/restore", *options, "backup",
+        "sh", "-c", f"{command} --into /restore --to {shlex.quote(to)} 2>&1",
+        timeout_s=LAY_OUT_TIMEOUT_S,
+    )  # fmt: skip
+    for line in said.splitlines():
+        say(line)
+
+
+def _remake(stack: Stack) -> None:
+    """Make server and holder anew on the volume of the present generation; the server is not started."""
     # Compose takes no notice of a volume's new name: what mounts it is made anew because we say so.
     anew = ("--no-deps", "--no-build", "--force-recreate")
     stack.compose("up", "--no-start", *anew, "postgres")
     # Whoever mounts a volume of memory keeps it alive: before anything is written into the fresh one.
     stack.compose("up", "--detach", "--wait", *anew, "holder")
-    fresh = volume_at(stack.container("postgres"), DATA)
-    options, command = _from_vault(stack, say)
-    say(f"laying {fresh} out")
-    said = stack.compose(
-        "run", "--rm", "--no-deps", "--no-TTY", "--volume", f"{fresh}:/restore", *options, "backup",
-        "sh", "-c", f"{command} --into /restore --to {to} 2>&1",
-        timeout_s=LAY_OUT_TIMEOUT_S,
-    )  # fmt: skip
-    for line in said.splitlines():
-        say(line)
-    say("starting the server: it replays the log")
-    stack.compose(
-        "up", "--detach", "--wait", "--no-deps", "--no-build", "postgres", timeout_s=START_TIMEOUT_S
-    )
-    return damaged
 
 
-def _retire(stack: Stack, server: Container, say: Callable[[str], None]) -> str:
+def _retire(stack: Stack, server: Container, say: Callable[[str], None]) -> None:
     """Stop the damaged server, and see that its volume lives on and is not the next one's."""
     damaged = volume_at(server, DATA)
     say("stopping the server")
     stack.compose("stop", "--timeout", "10", "postgres")
     keep(stack, server, damaged)
     say(f"the damaged volume {damaged} is kept")
-    return damaged
 
 
-def _from_vault(stack: Stack, say: Callable[[str], None]) -> tuple[Sequence[str], str]:
+def _source(stack: Stack, to: str, say: Callable[[str], None]) -> tuple[Sequence[str], str]:
     """Options for a container that can read the backups, and the command that lays them out, but for its target."""
     vault = _find(stack, "vault")
     if vault is not None:
         say("reading the backups in this site's vault")
         return ("--volume", f"{volume_at(vault, VAULT)}:{VAULT}:ro"), f"drbackup pitr --dir {VAULT}"
+    if not stack.variables.get("DRILL_VAULT"):
+        say("there is no vault: reading this site's own backups, and what of the log is archived")
+        return (), "drbackup pitr"
     say("fetching the backups from the other site's vault")
     # The way between the sites.
     stack.compose("up", "--detach", "--wait", "--no-deps", "--no-build", "toxiproxy")
     source = "/var/tmp/fetched"
-    return (), f"drbackup fetch --into {source} 2>&1 && drbackup pitr --dir {source}"
+    return (), f"drbackup fetch --into {source} --to {to} 2>&1 && drbackup pitr --dir {source}"
 
 
 def keep(stack: Stack, server: Container, volume: str) -> None:
@@ -93,8 +135,10 @@ def keep(stack: Stack, server: Container, volume: str) -> None:
 
     One that does so already, as from a restore that was killed, is enough.
     """
-    if any(keeper.labels[KEEPS_LABEL] == volume for keeper in _keepers(stack)):
-        return
+    for keeper in _keepers(stack):
+        if keeper.labels[KEEPS_LABEL] == volume:
+            keeper.start()
+            return
     stack.docker.containers.run(
         str(server.attrs["Image"]),
         entrypoint=["sleep", "infinity"],
@@ -124,12 +168,12 @@ def discard_kept(stack: Stack) -> list[str]:
 def _keepers(stack: Stack) -> list[Container]:
     labels = [f"{name}={value}" for name, value in {**stack.labels, "dr.site": stack.site}.items()]
     found: list[Container] = stack.docker.containers.list(all=True, filters={"label": [*labels, KEEPS_LABEL]})
-    return found
+    return sorted(found, key=lambda keeper: str(keeper.attrs["Created"]))
 
 
 def _generation(stack: Stack) -> int:
     """How many restores this site's database has behind it."""
-    return int(stack.variables.get(GENERATION, "-0").removeprefix("-"))
+    return int(stack.variables.get(GENERATION, "").removeprefix("-") or 0)
 
 
 def _find(stack: Stack, service: str) -> Container | None:

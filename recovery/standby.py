@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from docker.errors import DockerException
 from docker.models.containers import Container
 from docker.models.volumes import Volume
 
+from plan.errors import UserError
 from stack.stack import DRILL_LABEL, SITE_LABEL, Stack
-from stack.wait import wait_until
+from stack.wait import NotReached, wait_until
 
 _REMOVE_TIMEOUT_S = 30.0
 
@@ -19,14 +21,41 @@ _REMOVE_TIMEOUT_S = 30.0
 def stand_by(stack: Stack, say: Callable[[str], None]) -> None:
     """Make ``stack``, which serves no longer, the standby site.
 
-    :raises LookupError: when it has no vault: the other site's backups would have nowhere to go.
+    :raises UserError: when the witness says that it serves, or says nothing; when it has no vault, so that the other
+        site's backups would have nowhere to go; when something cannot be removed.
     :raises stack.compose.ComposeError: when its vault does not come up again.
     """
-    stack.container("vault")
+    _check_serves_not(stack)
+    try:
+        stack.container("vault")
+    except LookupError as error:
+        raise UserError(
+            f"site {stack.site} has no vault: it cannot be the standby",
+            "start both with `dr stack up --standby`",
+        ) from error
     say(f"removing what site {stack.site} has served from")
-    clear(stack, keep="vault")
+    try:
+        clear(stack, keep="vault")
+    except NotReached as error:
+        raise UserError(str(error), "look at what is left with `docker ps -a`, then try again") from error
     stack.compose("up", "--detach", "--wait", "--no-build", "vault")
     say(f"site {stack.site} is in standby: its vault receives what site {stack.standby.site} sends")
+
+
+def _check_serves_not(stack: Stack) -> None:
+    """The witness has the last word; where nobody ever failed over, it has none, and the first site serves."""
+    try:
+        asked = stack.exec("dns", ["sh", "-c", "cat /witness/active-site 2>/dev/null || echo a"])
+    except (LookupError, DockerException) as error:
+        raise UserError(
+            f"which site serves cannot be known: {error}",
+            "start the name server of the sites, then try again",
+        ) from error
+    if asked.output.strip() != stack.standby.site:
+        raise UserError(
+            f"site {stack.site} serves, by the witness ({asked.output.strip()}): nothing is removed",
+            "go back first: `dr runbook run failback`",
+        )
 
 
 def clear(stack: Stack, keep: str = "") -> None:

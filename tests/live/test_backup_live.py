@@ -18,10 +18,10 @@ import pytest
 from drbackup.contents import connect, tables
 from drbackup.manifest import Manifest
 
+from plan.errors import UserError
 from recovery.restore import discard_kept, restore
 from recovery.restore_cache import restore_cache
 from recovery.volumes import volume_at
-from stack.compose import ComposeError
 from stack.wait import wait_until
 from tests.live.two_sites import Sites, start_backups, two_sites
 
@@ -200,7 +200,7 @@ def test_where_no_rdb_is_good_the_cache_stays_as_it_was_and_redis_is_up(sites: S
     assert sites.backup("mv", "/backups/redis", "/backups/elsewhere").exit_code == 0
     try:
         sites.a.exec("redis", ["redis-cli", "SET", "kept", "mine"])
-        with pytest.raises(ComposeError, match="no good RDB among 0"):
+        with pytest.raises(UserError, match="no good RDB among 0"):
             restore_cache(sites.a, lambda _: None)
     finally:
         assert sites.backup("mv", "/backups/elsewhere", "/backups/redis").exit_code == 0

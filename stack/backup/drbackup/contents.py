@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -16,14 +17,21 @@ _OPTIONS = (
     "-c timezone=UTC -c datestyle=ISO,MDY -c intervalstyle=postgres -c extra_float_digits=1 -c bytea_output=hex"
     " -c lc_monetary=C -c search_path=pg_catalog -c statement_timeout=0 -c lock_timeout=60s"
 )
+# Their binary form says all that their text does, and is hashed three times as fast. The hash of another type may take
+# different values for the same (interval, numeric), or hang on the server (enum): such are hashed as text.
+_AS_THEY_ARE = frozenset({"int2", "int4", "int8", "bool", "date", "timestamp", "timestamptz", "uuid"})
+_COLUMNS = """
+    SELECT a.attname, CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN t.typname ELSE '' END
+    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+    WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
 _ORDINARY = """
-    SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    SELECT c.oid, n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND c.relpersistence <> 't'
     AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
     AND NOT EXISTS (
         SELECT FROM pg_depend d
         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-    ORDER BY 1, 2"""
+    ORDER BY 2, 3"""
 
 
 def connect(dsn: str) -> psycopg.Connection[Any]:
@@ -56,10 +64,26 @@ def tables(connection: psycopg.Connection[Any]) -> dict[str, Table]:
     :raises psycopg.Error: when a table cannot be read, as when its pages are damaged.
     """
     found = {}
-    for schema, table in connection.execute(_ORDINARY).fetchall():
-        query = sql.SQL(
-            "SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::text FROM {} t"
-        ).format(sql.Identifier(schema, table))
+    for oid, schema, table in connection.execute(_ORDINARY).fetchall():
+        query = sql.SQL("SELECT count(*), coalesce(sum({}), 0)::text FROM {}").format(
+            _row_hash(connection.execute(_COLUMNS, [oid]).fetchall()), sql.Identifier(schema, table)
+        )
         rows, content = connection.execute(query).fetchone() or (0, "0")
         found[f"{schema}.{table}"] = Table(rows, content)
     return found
+
+
+def _row_hash(columns: Sequence[tuple[str, str]]) -> sql.Composable:
+    """An expression for the hash of one row.
+
+    :param columns: their names and types.
+    """
+    if not columns:
+        return sql.SQL("0")
+    values = [
+        sql.Identifier(name)
+        if type_ in _AS_THEY_ARE
+        else sql.SQL('{}::text COLLATE "C"').format(sql.Identifier(name))
+        for name, type_ in columns
+    ]
+    return sql.SQL("hash_record_extended(ROW({}), 0)").format(sql.SQL(", ").join(values))

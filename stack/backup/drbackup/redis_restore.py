@@ -36,7 +36,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     """Lay the RDB out; 0 when Redis can be started on it.
 
     :raises Bad: when no RDB is good.
-    :raises Cannot: when there is no such directory, or it cannot be written.
+    :raises Cannot: when there is no such directory, it cannot be written, or there is no key.
     """
     rdb, manifest = newest_good(listing(options.dir or settings.root, "redis"), settings)
     try:
@@ -53,10 +53,13 @@ def newest_good(backups: list[Backup], settings: Settings) -> tuple[Path, Manife
     """The newest RDB that is what was written, and that Redis can read; what is passed over is said.
 
     :raises Bad: when there is none.
+    :raises Cannot: when the next is encrypted, and there is no key.
     """
     for backup in reversed(backups):
         problem = backup.problem
         if backup.manifest is not None:
+            if backup.manifest.encrypted and settings.age_identity is None:
+                raise Cannot(f"{backup.path.name} is encrypted, and DRBACKUP_AGE_IDENTITY_FILE names no key")
             try:
                 check_contents(
                     backup.path, backup.manifest, "contents", settings.age_identity, settings.scratch
@@ -64,6 +67,8 @@ def newest_good(backups: list[Backup], settings: Settings) -> tuple[Path, Manife
                 return backup.path, backup.manifest
             except Fault as fault:
                 problem = f"{fault.name}: {fault.sentence}"
+            except (OSError, Bad) as error:
+                problem = str(error)
         say(f"passed over {backup.path.name}: {problem}")
     raise Bad(f"no good RDB among {len(backups)}")
 
