@@ -5,7 +5,8 @@
     inject: kill both at once, or remove them ──▶ effective: nothing runs in either
         ──▶ heal: start them, or make them anew ──▶ healed: both up and healthy
 
-Killed, Prometheus still has what it wrote down; removed, its series and Alertmanager's silences are gone with it.
+Either way, the series and the silences that they wrote down are still there, on volumes of their own: what is removed
+is made anew on those.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from stack.wait import wait_until
 class StopMonitoring(StackFault):
     """Kills ``service``, which watches, and ``alerts``, which tells.
 
-    :param remove: whether the containers are removed, too, with all that only they keep.
+    :param remove: whether the containers are removed, too. Their named volumes stay.
     """
 
     name: ClassVar[str] = "stop-monitoring"
@@ -42,7 +43,7 @@ class StopMonitoring(StackFault):
 
     def describe(self) -> str:
         """One sentence for the report."""
-        how = "are killed and removed, with what they keep" if self.remove else "are killed and stay down"
+        how = "are killed and removed; their volumes stay" if self.remove else "are killed and stay down"
         return f"The containers of {self.service} and {self.alerts} {how}."
 
     def inject(self) -> None:

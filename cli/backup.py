@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -106,10 +107,11 @@ def verify(
     done = _stream(command, "verify")
     if done.status == _CANNOT:
         _end(done)
+    told = _told(done, "verification")
     if as_json:
         typer.echo(done.output, nl=False)
     else:
-        _print_findings(Console(highlight=False), json.loads(done.output))
+        _print_findings(Console(highlight=False), told)
     _end(done)
 
 
@@ -165,11 +167,12 @@ _GLYPHS = {True: "[green]✔[/]", False: "[red]✘[/]"}
 
 
 class _Done:
-    """How a command ended, and what it printed on standard output."""
+    """How a command ended, what it printed on standard output, and the last line that it said beside it."""
 
-    def __init__(self, status: int, output: str) -> None:
+    def __init__(self, status: int, output: str, last: str) -> None:
         self.status = status
         self.output = output
+        self.last = last
 
 
 class _Command:
@@ -188,7 +191,7 @@ def _execute(stack: Stack, arguments: Sequence[str]) -> _Command:
     try:
         container = stack.container("backup")
     except LookupError as error:
-        raise UserError(str(error), "start the stack again with `dr stack up`") from error
+        raise UserError(str(error), "start a stack with `dr stack up`") from error
     if container.status != "running":
         raise UserError(
             f"the backup container of {stack.drill_id} is {container.status}",
@@ -225,27 +228,44 @@ def _somewhere(which: str, folder: Path | None, arguments: Sequence[str]) -> _Co
 def _dump_path(stack: Stack, name: str) -> str:
     """Where a dump lies in the backup container.
 
-    :raises UserError: when it is not there.
+    :raises UserError: when it is not there, or the stack's backups cannot be listed.
     """
-    done = _run(_execute(stack, ["list", "--json"]))
-    dumps = [
-        each for each in json.loads(done.output)["backups"] if each["kind"] == "dump" and each["manifest"]
-    ]
+    told = _told(_run(_execute(stack, ["list", "--json"])), "the list of backups")
+    dumps = [each for each in told["backups"] if each["kind"] == "dump" and each["manifest"]]
     found = dumps[-1:] if name == "latest" else [each for each in dumps if Path(each["path"]).name == name]
     if not found:
-        raise UserError(f"there is no dump {name}", "`dr backup list` shows which there are")
+        raise UserError(
+            f"there is no dump {name}", f"`dr backup list --stack {stack.run_dir}` shows which there are"
+        )
     return str(found[0]["path"])
+
+
+def _told(done: _Done, what: str) -> dict[str, Any]:
+    """The JSON object that a command printed which has ended by itself, well or not.
+
+    :raises UserError: when it has not, as when it was killed, or docker could not run it.
+    """
+    if done.status in (0, 1):
+        with suppress(ValueError):
+            told = json.loads(done.output)
+            if isinstance(told, dict):
+                return told
+    raise UserError(
+        f"{what} did not end by itself: exit status {done.status}: {done.last or 'it said nothing'}",
+        "137: it was killed, as by the kernel for want of memory; else see what docker says of the backup container",
+    )
 
 
 def _run(command: _Command) -> _Done:
     done = subprocess.run(
         command.argv,
         env={**os.environ, **command.environment},
-        stdout=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )
-    return _Done(done.returncode, done.stdout)
+    said = done.stderr.strip().splitlines()
+    return _Done(done.returncode, done.stdout, said[-1] if said else "")
 
 
 def _passed(command: _Command, as_json: bool) -> _Done:
@@ -307,7 +327,7 @@ def _stream(command: _Command, doing: str, *, quiet: bool = False) -> _Done:
         status = process.wait()
     if status and quiet:
         console.print(last, markup=False, soft_wrap=True)
-    return _Done(status, output.text)
+    return _Done(status, output.text, last)
 
 
 class _Reader:

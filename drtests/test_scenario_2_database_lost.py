@@ -23,7 +23,7 @@ def test_connections_cut(drill: Drill) -> None:
         drill.hold_steady_state()
         drill.inject(CutConnection(drill.stack, proxy="postgres"))
         drill.detect("DatabaseUnreachable")
-        drill.expect_refusals("health", "write")
+        drill.expect_refusals("health", "write", every=True)
         drill.repair("the network is mended")
         drill.await_self_healing("dashboard")
         drill.verify()
@@ -51,7 +51,7 @@ def test_lock_pile_up(drill: Drill) -> None:
         drill.hold_steady_state()
         drill.inject(LockTable(drill.stack, "postgres"))
         drill.detect("DatabaseBlocked")
-        drill.expect_refusals("write")
+        drill.expect_refusals("write", every=True)
         drill.recover("database-lost")
         drill.verify()
 
@@ -73,7 +73,8 @@ def test_connections_exhausted(drill: Drill) -> None:
 @pytest.mark.monthly_drill(id="scenario-2/corruption", scenario="database-lost", title="Data files corrupted")
 def test_corruption(drill: Drill, backed_up: None) -> None:
     """A database whose files are damaged cannot be restarted into health: the runbook restores the base backup into
-    a fresh volume, rolls it forward to the last moment, and of an hour's sales at most those of 1 minute are lost."""
+    a fresh volume, rolls it forward to the last moment, and of the acknowledged sales at most those of the last
+    minute are lost."""
     with drill:
         drill.hold_steady_state(cover_rpo=True)
         drill.inject(CorruptData(drill.stack, "postgres"))

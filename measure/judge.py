@@ -52,8 +52,9 @@ class Promises:
 class Detection:
     """What the far end of the alerting saw.
 
-    :param at_s: when the first of the drill's alerts arrived, in seconds from T0; None: none did.
-    :param waited_s: for how long after T0 one was waited for.
+    :param at_s: when the first of the drill's alerts arrived, in seconds since the fault was first felt
+        (:func:`measure.timeline.felt_from`), as the recovery time is; None: none did.
+    :param waited_s: for how long one was waited for, in seconds since then.
     :param alerts: the alerts, any of which would have done.
     :param firing_before: which of them were firing when the fault was injected.
     """

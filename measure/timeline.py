@@ -118,13 +118,18 @@ def _together(
     return max(reached)
 
 
-def rto(observation: Observation, injected: float, t_zero: float, verified: float) -> Span:
-    """The recovery time, from the fault's effect to ``verified`` (all in monotonic seconds).
+def felt_from(observation: Observation, injected: float, t_zero: float) -> float:
+    """When the fault was first felt: at T0, or by a client before ``wait_effective`` saw it (monotonic seconds).
 
-    The effect is T0, or the first bad probe where a client saw it before ``wait_effective`` did.
+    A lost site is in effect when all of it is dark, seconds after its first client was turned away.
     """
     bad = first_bad(observation, injected)
-    start = min(t_zero, bad.t) if bad else t_zero
+    return min(t_zero, bad.t) if bad else t_zero
+
+
+def rto(observation: Observation, injected: float, t_zero: float, verified: float) -> Span:
+    """The recovery time, from when the fault was first felt to ``verified`` (all in monotonic seconds)."""
+    start = felt_from(observation, injected, t_zero)
     edges = (resolution_at(observation, start), resolution_at(observation, verified))
     known = [edge for edge in edges if edge is not None]
     return Span(verified - start, sum(known) if len(known) == len(edges) else None)

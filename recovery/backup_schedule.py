@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import time
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -16,7 +18,8 @@ from stack.stack import Stack
 from stack.wait import NotReached, wait_until
 
 SERVICE = "backup"
-TEST_FILE = "/etc/cron.d/drp-drill"
+CRONTAB = "/etc/cron.d/drp"
+TEST_FILE = f"{CRONTAB}-drill"
 STATE = "/var/lib/drbackup"
 _CRON_READS_S = 3
 CRON_S = 60 + _CRON_READS_S
@@ -29,12 +32,12 @@ def scheduled(crontab: str, command: str) -> list[str]:
     return [" ".join(each[:5]) for each in fields if len(each) > 6 and each[6] == command]
 
 
-def next_run(schedule: str, now: datetime | None = None) -> datetime:
-    """When a schedule is due next, in UTC.
+def next_run(schedule: str, now: datetime) -> datetime:
+    """When a schedule is due next after ``now``, in the same time zone.
 
     :raises cronsim.CronSimError: when it is none.
     """
-    due: datetime = next(CronSim(schedule, now or datetime.now(UTC)))
+    due: datetime = next(CronSim(schedule, now))
     return due
 
 
@@ -42,6 +45,17 @@ def in_a_moment(now: datetime) -> str:
     """The schedule of one run, at the next minute that begins late enough for cron to read it before."""
     due = now + timedelta(seconds=_CRON_READS_S + 60)
     return f"{due.minute} {due.hour} {due.day} {due.month} *"
+
+
+def due_alone(command: str, schedule: str) -> str:
+    """What ``sed -E`` does to a file of ``/etc/cron.d`` so that the line of ``command`` alone is due, by ``schedule``.
+
+    All else stays as it is: who runs it, where its output goes, and whatever is wrong with the file.
+    """
+    gap, field = "[[:space:]]+", "[^[:space:]]+"
+    old = f"^[[:space:]]*[^#[:space:]][^[:space:]]*({gap}{field}){{4}}"
+    line = f"s,{old}({gap}{field}{gap}{re.escape(command)}([[:space:]]|$)),{schedule}\\2,"
+    return f"{line}\nt\ns/^[[:space:]]*[0-9*@]/#&/"
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,10 @@ class Made:
 
 
 class ScheduledRun:
-    """A line of cron that runs ``command`` once, at the next full minute; it is there until the ``with`` block ends."""
+    """Cron's own line of ``command``, due once at the next full minute; it is there until the ``with`` block ends.
+
+    It is a copy, whose owner, mode, user and last newline are the original's: a file that cron ignores has no run.
+    """
 
     def __init__(self, stack: Stack, command: str) -> None:
         self._stack = stack
@@ -65,9 +82,10 @@ class ScheduledRun:
     def __enter__(self) -> ScheduledRun:
         self._before = self._dumps()
         self._armed = time.time()
-        line = f"{in_a_moment(datetime.now(UTC))} root {self._command} >>/proc/1/fd/1 2>&1"
+        change = shlex.quote(due_alone(self._command, in_a_moment(datetime.now(UTC))))
         # Under another name first: cron reads a file as soon as it is there, whole or not.
-        script = f"echo '{line}' >/etc/.drp-drill && mv /etc/.drp-drill {TEST_FILE}"
+        new = "/etc/.drp-drill"
+        script = f"cp -p {CRONTAB} {new} && sed -E {change} {CRONTAB} >{new} && mv {new} {TEST_FILE}"
         self._exec("sh", "-c", script)
         return self
 
@@ -77,7 +95,12 @@ class ScheduledRun:
         self._exec("rm", "-f", TEST_FILE)
 
     def wait(self, timeout_s: float) -> Made:
-        """Wait until the run has ended, well or not, and its dump is verified; once it is known, it is told again."""
+        """Wait until the run has ended, well or not, and its dump is verified here and found in the vault.
+
+        Once it is known, it is told again.
+
+        :raises LookupError: when there is no vault, and the backups are to go there.
+        """
         if self._made is None:
             self._made = self._wait(timeout_s)
         return self._made
@@ -99,7 +122,12 @@ class ScheduledRun:
         if not new:
             return Made(False, f"no new dump was verified: {verified.output.strip()[-200:]}")
         said = "; ".join(f"{each['name']}: {each['sentence'] or 'OK'}" for each in new)
-        return Made(all(each["ok"] for each in new), said)
+        good = all(each["ok"] for each in new)
+        if self._has_vault():
+            missing = self._not_in_vault(each["name"] for each in new)
+            good = good and not missing
+            said += f"; not in the vault: {', '.join(missing)}" if missing else "; in the vault too"
+        return Made(good, said)
 
     def _ended(self) -> Made | None:
         """How the run ended, as it is kept; None while it has not. Nothing is removed before all is well."""
@@ -107,9 +135,21 @@ class ScheduledRun:
         statuses = [json.loads(line) for line in kept.splitlines() if line.startswith("{")]
         since = [each for each in statuses if each["finished"] >= self._armed]
         failed = [f"{each['work']}: {each['error']}" for each in since if each["error"]]
-        if failed or any(each["work"] == "retention" for each in since):
-            return Made(not failed, "; ".join(failed))
-        return None
+        works = {each["work"] for each in since}
+        if not failed and "retention" not in works:
+            return None
+        # Jobs of cron do not have the container's environment, in which the vault is named.
+        if not failed and "offsite" not in works and self._has_vault():
+            failed = ["offsite: not done, although there is a vault"]
+        return Made(not failed, "; ".join(failed))
+
+    def _has_vault(self) -> bool:
+        return bool(self._exec("printenv", "DRBACKUP_VAULT").strip())
+
+    def _not_in_vault(self, names: Iterable[str]) -> list[str]:
+        """Those that are not there with their manifests."""
+        there = set(self._stack.standby.exec("vault", ["ls", "/vault/postgresql"]).output.split())
+        return [name for name in names if not {name, f"{name}.json"} <= there]
 
     def _dumps(self) -> frozenset[str]:
         """The dumps that are there with their manifests: one without is none."""

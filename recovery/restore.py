@@ -29,7 +29,11 @@ from stack.stack import Stack
 
 DATA = "/var/lib/postgresql/data"
 VAULT = "/vault"
-GENERATION = "DRILL_POSTGRES_GENERATION"
+GENERATION = (
+    "DRILL_POSTGRES_GENERATION"  # of the volume that server and holder are made on, as Compose has it
+)
+SERVED = "DRILL_POSTGRES_SERVED"  # the last that was not given up half-way
+NEWEST = "DRILL_POSTGRES_NEWEST"
 KEEPS_LABEL = "dr.keeps"
 LATEST = "latest"
 LAY_OUT_TIMEOUT_S = 7200  # the longest RTO of the plan, that of a lost site
@@ -49,7 +53,6 @@ def restore(stack: Stack, to: str, say: Callable[[str], None]) -> list[str]:
     """
     _check_moment(to)
     server = _find(stack, "postgres")
-    before = stack.variables.get(GENERATION, "")
     if server is not None:
         _retire(stack, server, say)
     try:
@@ -57,14 +60,13 @@ def restore(stack: Stack, to: str, say: Callable[[str], None]) -> list[str]:
     except ComposeError:
         if server is not None:
             say("nothing could be laid out: what was there before is put back")
-            stack.set_variable(GENERATION, before)
-            _remake(stack)
-            stack.compose("up", "--detach", "--no-deps", "--no-build", "postgres")
+            _put_back(stack)
         raise
     say("starting the server: it replays the log")
     stack.compose(
         "up", "--detach", "--wait", "--no-deps", "--no-build", "postgres", timeout_s=START_TIMEOUT_S
     )
+    stack.set_variable(SERVED, stack.variables[GENERATION])
     return [str(keeper.labels[KEEPS_LABEL]) for keeper in _keepers(stack)]
 
 
@@ -82,7 +84,9 @@ def _check_moment(to: str) -> None:
 
 def _lay_out(stack: Stack, to: str, say: Callable[[str], None]) -> None:
     """A fresh volume, and in it a data directory that recovers to ``to``."""
-    stack.set_variable(GENERATION, f"-{_generation(stack) + 1}")
+    newest = int(stack.variables.get(NEWEST, "0")) + 1
+    stack.set_variable(NEWEST, str(newest))
+    stack.set_variable(GENERATION, f"-{newest}")
     _remake(stack)
     fresh = volume_at(stack.container("postgres"), DATA)
     options, command = _source(stack, shlex.quote(to), say)
@@ -94,6 +98,20 @@ def _lay_out(stack: Stack, to: str, say: Callable[[str], None]) -> None:
     )  # fmt: skip
     for line in said.splitlines():
         say(line)
+
+
+def _put_back(stack: Stack) -> None:
+    """The server on the volume that it last served from, which need not be kept any more."""
+    fresh = volume_at(stack.container("postgres"), DATA)
+    stack.set_variable(GENERATION, stack.variables.get(SERVED, ""))
+    _remake(stack)
+    stack.compose("up", "--detach", "--no-deps", "--no-build", "postgres")
+    back = volume_at(stack.container("postgres"), DATA)
+    for keeper in _keepers(stack):
+        if keeper.labels[KEEPS_LABEL] == back:
+            keeper.remove(force=True)
+    if fresh != back:
+        stack.docker.volumes.get(fresh).remove()
 
 
 def _remake(stack: Stack) -> None:
@@ -143,7 +161,7 @@ def keep(stack: Stack, server: Container, volume: str) -> None:
         str(server.attrs["Image"]),
         entrypoint=["sleep", "infinity"],
         user="root",
-        name=f"{stack.project}-keeps-{_generation(stack)}",
+        name=f"{stack.project}-keeps-{stack.variables.get(GENERATION, '').removeprefix('-') or 0}",
         labels={**stack.labels, "dr.site": stack.site, KEEPS_LABEL: volume},
         volumes={volume: {"bind": "/kept", "mode": "ro"}},
         network_mode="none",
@@ -169,11 +187,6 @@ def _keepers(stack: Stack) -> list[Container]:
     labels = [f"{name}={value}" for name, value in {**stack.labels, "dr.site": stack.site}.items()]
     found: list[Container] = stack.docker.containers.list(all=True, filters={"label": [*labels, KEEPS_LABEL]})
     return sorted(found, key=lambda keeper: str(keeper.attrs["Created"]))
-
-
-def _generation(stack: Stack) -> int:
-    """How many restores this site's database has behind it."""
-    return int(stack.variables.get(GENERATION, "").removeprefix("-") or 0)
 
 
 def _find(stack: Stack, service: str) -> Container | None:

@@ -71,6 +71,7 @@ class Step:
     :param patience_s: for so long, in seconds, it is tried again until it succeeds.
     :param verifies: whether its failure shows already that this rung has not recovered.
     :param essential: whether the steps after it would do harm where it has failed: they are not done then.
+    :param only_recovered: whether it would do harm where no rung has recovered: it is not done then.
     :param wrong: what is wrong with its output; empty when nothing is.
     :param note: how it departs from the DRP's letter, and why.
     """
@@ -83,6 +84,7 @@ class Step:
     patience_s: float = 0.0
     verifies: bool = False
     essential: bool = False
+    only_recovered: bool = False
     wrong: Callable[[str], str] = nothing_wrong
     when: Condition | None = None
     note: str = ""
@@ -155,25 +157,25 @@ class _Climb:
         self._on_begin = on_begin
         self._steps: list[StepResult] = []
         self._boxes: list[BoxResult] = []
+        self._recovered_by: str | None = None
 
     def run(self) -> RunbookResult:
         started = time.monotonic()
         self._do(self._runbook.diagnose)
-        recovered_by = None
         for rung in self._runbook.ladder:
-            if recovered_by is not None:
-                self._leave(rung, StepStatus.NOT_REACHED, f"{recovered_by} had recovered already")
+            if self._recovered_by is not None:
+                self._leave(rung, StepStatus.NOT_REACHED, f"{self._recovered_by} had recovered already")
             elif why_not := self._why_not(rung.when):
                 self._leave(rung, StepStatus.SKIPPED, why_not)
             elif self._recovers(rung):
-                recovered_by = rung.name
+                self._recovered_by = rung.name
         finished = time.monotonic()
         self._do(self._runbook.monitor)
         return RunbookResult(
             name=self._runbook.name,
             section=self._runbook.section,
-            recovered=recovered_by is not None,
-            rung=recovered_by,
+            recovered=self._recovered_by is not None,
+            rung=self._recovered_by,
             started=started,
             finished=finished,
             steps=self._steps,
@@ -194,6 +196,9 @@ class _Climb:
         """Do every step of a rung, up to an essential one that fails; whether one that matters has failed."""
         hopeless = False
         for number, step in enumerate(rung.steps):
+            if step.only_recovered and self._recovered_by is None:
+                self._tell(rung, step, StepStatus.NOT_REACHED, note="not done: nothing has recovered")
+                continue
             self._on_begin(f"{rung.name}: {step.title}")
             if why_not := self._why_not(step.when):
                 self._tell(rung, step, StepStatus.SKIPPED, note=why_not)

@@ -18,17 +18,17 @@ _LARGE = (
     f"{_IN_HOLDER} sh -c 'du -s -h /hold/*;"
     ' find /hold -type f -size +1M -printf "%k kB %p\\n" | sort -rn | head -n 20\''
 )
-# What is at the top of a volume by its service's own doing, and may be large: WAL in the archive, whole or half
-# written; what PostgreSQL and Redis keep beside their folders. All else that belongs to somebody lies in folders.
-_OWN = (
-    r"\.?[0-9A-F]{24}(\.[0-9A-F]{8}\.backup|\.partial|\.part)?|backup_(manifest|label).*|tablespace_map.*"
-    r"|postgresql\..*|dump\.rdb|temp-.*\.rdb|appendonly.*|\.drbackup.*"
-)
+# What nobody keeps has a hidden name; but for WAL on its way into the archive, and for what is drbackup's own. Whatever
+# else lies at the top of a volume may be somebody's: the plan's own archive of the configuration does, and so may a
+# dump that was made by hand.
 _REMOVE = (
-    f"{_IN_HOLDER} find /hold/postgres /hold/wal /hold/redis /hold/backups -maxdepth 1 -type f -size +1M"
-    f" -regextype posix-extended ! -regex '.*/({_OWN})' -print -delete"
+    f"{_IN_HOLDER} find /hold/postgres /hold/wal /hold/redis /hold/backups -maxdepth 1 -ignore_readdir_race"
+    " -type f -size +1M -name '.*' ! -name '.*.part' ! -name '.drbackup*' -print -delete"
 )
-_COMPRESS = f"{_IN_HOLDER} find /hold -type f -path '*/log/*.log' -mtime +0 -print -exec gzip -f {{}} +"
+_COMPRESS = (
+    f"{_IN_HOLDER} find /hold -ignore_readdir_race -type f -path '*/log/*.log' -mtime +0 -print"
+    " -exec gzip -f {} +"
+)
 _METRICS = "docker exec {backup} curl -fsS -m 5 http://127.0.0.1:9101/metrics"
 _FAILED = "drbackup_last_run_failed{"
 
@@ -66,12 +66,13 @@ def runbook(plan: Plan) -> Runbook:
                         "docker exec {backup} drbackup retention",
                         "what the retention no longer needs is gone",
                         timeout_s,
+                        verifies=True,
                         note="not by age alone: deleting after 7 days breaks the plan's own 30, and takes the "
                         "last good backup when there is none newer",
                     ),
                     Step(
                         scenario.section(3),
-                        "Remove large files that are no service's own",
+                        "Remove large files that nobody keeps",
                         _REMOVE,
                         "their names",
                         timeout_s,

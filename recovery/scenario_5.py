@@ -84,6 +84,8 @@ def failback(plan: Plan) -> Runbook:
                     "dr stack standby --stack {stack} --site {site elsewhere}",
                     "its vault runs on; what it served from is removed",
                     plan.drill.deploy_timeout.total_seconds(),
+                    # That this site answers is not enough: its data may be wrong, or clients not yet sent to it.
+                    only_recovered=True,
                     when=Condition("once this site serves", _serves_not),
                 ),
             ),

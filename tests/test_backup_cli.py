@@ -63,6 +63,31 @@ def test_what_could_not_be_done_is_said(
     assert "DRBACKUP_MIN_SHARE" in err
 
 
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo '{'; echo 'following the WAL' >&2; kill -9 $$", "exit status -9: following the WAL"),
+        ("echo 'Error response from daemon: no such exec' >&2; exit 1", "no such exec"),
+        ("echo '[]'; exit 1", "it said nothing"),
+    ],
+    ids=["killed", "docker fails", "no object"],
+)
+def test_a_tool_that_did_not_end_by_itself_is_no_bad_backup(
+    backups: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    script: str,
+    said: str,
+) -> None:
+    tool = tmp_path / "tool"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tool))
+    assert dr(monkeypatch, "verify", "--dir", str(backups)) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_the_list_is_passed_through(
     backups: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,21 +1,28 @@
-"""The smaller parts of making backups: settings, the release tag, the configuration, the figures, the night."""
+"""The smaller parts of backups: settings, the release tag, the configuration, the figures, the night, restores."""
 
 from __future__ import annotations
 
+import os
 import tarfile
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from drbackup import config, layout, nightly
+from drbackup import base, config, dump, layout, nightly, redis, restore, restore_test
 from drbackup.__main__ import main
 from drbackup.errors import Bad, Cannot
+from drbackup.findings import Fault
+from drbackup.manifest import read
 from drbackup.metrics import text
 from drbackup.settings import Settings
 from drbackup.status import record, recorded
 
 from tests.backup_files import made
+from tests.backup_samples import END, compressed, dump_text, write_dump
 
 
 @pytest.fixture
@@ -49,16 +56,16 @@ def test_no_configuration_is_no_backup(settings: Settings, tmp_path: Path) -> No
     assert layout.listing(settings.root, "config") == []
 
 
-def test_a_release_is_marked_by_a_tag(settings: Settings, tmp_path: Path) -> None:
+def test_a_release_is_marked_by_a_tag(tmp_path: Path) -> None:
     git = tmp_path / "code" / ".git"
     (git / "refs" / "tags").mkdir(parents=True)
     (git / "refs" / "tags" / "v1-beta").touch()
     with pytest.raises(Bad, match="no tag of a release"):
-        config.make(replace(settings, git=git.parent))
-    assert len(layout.listing(settings.root, "config")) == 1, "the tarball is there all the same"
+        config.check_release(git.parent)
     (git / "packed-refs").write_text("# pack-refs\n0123 refs/tags/v1.0.0-prod\n^4567\n")
     (git / "refs" / "tags" / "v1.1.0-prod").touch()
     assert config.releases(git.parent) == config.releases(git) == ["v1.0.0-prod", "v1.1.0-prod"]
+    config.check_release(git)
 
 
 def test_the_figures_tell_what_is_there_and_how_the_last_run_ended(settings: Settings) -> None:
@@ -95,6 +102,103 @@ def test_a_night_on_which_all_fails_names_each_and_goes_on(
     assert "nothing is removed after a failure" in capsys.readouterr().err
 
 
+@pytest.fixture
+def night(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of a night on which all goes well without a server, and which thins out."""
+    for kind in (dump, base, redis):
+        monkeypatch.setattr(kind, "make", lambda _: None)
+    return settings
+
+
+def test_whatever_a_step_meets_is_kept_and_the_night_goes_on(
+    night: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dump, "make", lambda _: dict[str, str]()["redis_version"])
+    with pytest.raises(Bad, match=r"failed: dump, offsite$"):
+        nightly.run(replace(night, vault="sftp://u@h:2o22/v"), Namespace())
+    kept = {status.work: status.error for status in recorded(night.state)}
+    assert kept["dump"] == "KeyError: 'redis_version'"
+    assert "2o22" in kept["offsite"]
+    assert kept["config"] == kept["base"] == ""
+    assert "retention: nothing is removed" in capsys.readouterr().err
+
+
+def test_without_a_release_there_are_backups_all_the_same_and_they_are_thinned_out(
+    night: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(Bad, match=r"nightly: failed: release$"):
+        nightly.run(replace(night, git=tmp_path), Namespace())
+    kept = {status.work: bool(status.error) for status in recorded(night.state)}
+    assert kept["release"]
+    assert not kept["retention"]
+    assert len(layout.listing(night.root, "config")) == 1
+
+
+def test_what_cannot_be_kept_of_a_step_does_not_end_the_night(
+    night: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    night.state.mkdir()
+    (night.state / "dump.json").write_text("")
+    assert nightly.run(night, Namespace()) == 0
+    assert "dump: how it ended could not be kept: JSONDecodeError" in capsys.readouterr().err
+
+
+def test_how_a_restore_test_ended_is_kept_however_it_ends(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def test(folder: Path | None = None) -> str:
+        with pytest.raises((Bad, Cannot)):
+            restore_test.run(settings, Namespace(dir=folder, json=False))
+        return next((status.error for status in recorded(settings.state)), "")
+
+    assert not test(folder=settings.root), "of a folder that somebody names it says nothing"
+    assert "no-dump" in test()
+    write_dump(settings.root, compressed(dump_text()), datetime.now(UTC))
+    monkeypatch.setattr(restore_test, "scratch_server", lambda _: contextmanager(no_server)())
+    assert test() == "no server can be had"
+    (line,) = [line for line in text(settings, 0).splitlines() if line.startswith("drbackup_last_run_failed")]
+    assert line == 'drbackup_last_run_failed{kind="restore-test"} 1.0'
+
+
+def no_server() -> Iterator[None]:
+    raise Cannot("no server can be had")
+    yield
+
+
+@pytest.fixture
+def psql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """In the place of psql, to be written: a program."""
+    (tmp_path / "bin").mkdir()
+    path = tmp_path / "bin" / "psql"
+    path.touch(mode=0o755)
+    monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
+    return path
+
+
+@pytest.mark.parametrize("end", [END, ""], ids=["whole", "cut off"])
+def test_a_dump_is_committed_only_when_it_was_whole(psql: Path, tmp_path: Path, end: str) -> None:
+    psql.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/arguments\nexec cat >{tmp_path}/input\n')
+    dumped = write_dump(tmp_path, compressed(dump_text(end=end)))
+    if end:
+        restore.restore_dump(dumped, read(layout.manifest_path(dumped)), "dbname=restored")
+        assert (tmp_path / "input").read_text() == f"{dump_text()}COMMIT;\n"
+        arguments = (tmp_path / "arguments").read_text()
+        assert "--command=BEGIN --file=-" in arguments
+        assert "single" not in arguments, "that commits wherever the input ends"
+    else:
+        with pytest.raises(Fault, match="incomplete"):
+            restore.restore_dump(dumped, read(layout.manifest_path(dumped)), "dbname=restored")
+        assert not any("COMMIT" in path.read_text() for path in tmp_path.glob("input"))
+
+
+def test_the_first_error_is_told_when_psql_ends_before_the_dump_does(psql: Path, tmp_path: Path) -> None:
+    psql.write_text("#!/bin/sh\nhead -c 1000 >/dev/null\necho 'ERROR:  no room' >&2\nexit 3\n")
+    rows = [f"{number}\tSKU-{number:05}\t\\N" for number in range(50_000)]
+    dumped = write_dump(tmp_path, compressed(dump_text({"public.products": rows})))
+    with pytest.raises(Fault, match="psql: ERROR:  no room"):
+        restore.restore_dump(dumped, read(layout.manifest_path(dumped)), "dbname=restored")
+
+
 def test_the_command_says_in_one_line_what_is_wrong(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -102,6 +206,9 @@ def test_the_command_says_in_one_line_what_is_wrong(
     monkeypatch.setenv("DRBACKUP_CONFIG", str(tmp_path / "nowhere"))
     assert main(["config"]) == 2
     assert capsys.readouterr().err == f"drbackup: no config: there is nothing in {tmp_path / 'nowhere'}\n"
+    monkeypatch.setattr(config, "make", lambda _: dict[str, str]()["nobody\nforeseen"])
+    assert main(["config"]) == 2
+    assert capsys.readouterr().err == "drbackup: KeyError: 'nobody\\nforeseen'\n"
     with pytest.raises(SystemExit) as ended:
         main(["nonsense"])
     assert ended.value.code == 2

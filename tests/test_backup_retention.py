@@ -99,8 +99,9 @@ def test_wal_before_the_oldest_base_goes_and_histories_never_do() -> None:
         "aside.20261124_030000",
         ".000000010000000100000001.part",
     ]
-    assert set(obsolete_wal(names, base)) == {names[1], names[2], names[3], names[4], names[6]}
-    assert obsolete_wal(names, replace(base, wal_lsn=None)) == []
+    assert set(obsolete_wal(names, [base])) == {names[1], names[2], names[3], names[4], names[6]}
+    assert obsolete_wal(names, [base, replace(base, wal_lsn=None)]) == []
+    assert obsolete_wal(names, []) == []
 
 
 def settings(tmp_path: Path) -> Settings:
@@ -138,6 +139,21 @@ def test_on_disk_a_dry_run_removes_nothing_and_a_run_leaves_no_trace(
     assert left(it.root, "base") == [40, 1]
     assert len(list(layout.folder(it.root, "base").iterdir())) == 4
     assert [path.name[-1] for path in sorted(it.wal_archive.iterdir())] == ["4", "5", "6", "7"]
+
+
+def test_on_disk_a_younger_base_of_another_timeline_keeps_the_log_that_it_needs(tmp_path: Path) -> None:
+    """After a recovery to a moment, a new timeline goes on at a lower position than bases of the old one."""
+    it = settings(tmp_path)
+    it.wal_archive.mkdir()
+    for days, lsn in ((60, "0/2000028"), (40, "0/6000028"), (1, "0/4000028")):
+        made(it.root, "base", days, lsn)
+    for timeline, segments in ((1, range(1, 8)), (2, range(4, 7))):
+        for segment in segments:
+            (it.wal_archive / f"{timeline:08X}{0:08X}{segment:08X}").touch()
+    thin_out(it, NOW)
+    assert left(it.root, "base") == [40, 1]
+    there = [(path.name[7], path.name[-1]) for path in sorted(it.wal_archive.iterdir())]
+    assert there == [("1", each) for each in "4567"] + [("2", each) for each in "456"]
 
 
 def test_on_disk_no_base_no_wal_is_removed(tmp_path: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import errno
+import fcntl
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +20,9 @@ from drbackup.layout import Backup, listing, manifest_path, name
 from drbackup.manifest import File, Manifest, read
 from drbackup.pitr import choose_bases, lay_out, read_target
 from drbackup.seal import sha256
-from drbackup.wal import take_stock
+from drbackup.settings import Settings
+from drbackup.vault import Vault
+from drbackup.wal import Inventory, take_stock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,15 +64,15 @@ def test_the_base_is_the_last_that_had_ended_before_the_target(ends: list[int], 
     before = sorted(end for end in ends if target is None or end <= target)
     if not before:
         with pytest.raises(Bad, match="no-base"):
-            choose_bases(bases, moment)
+            choose_bases(bases, moment, Inventory())
         return
-    chosen = [manifest.finished_utc for _, manifest in choose_bases(bases, moment)]
+    chosen = [manifest.finished_utc for _, manifest in choose_bases(bases, moment, Inventory())]
     assert chosen == [LAST_NIGHT + timedelta(minutes=end) for end in reversed(before)]
 
 
 def test_no_base_at_all() -> None:
     with pytest.raises(Bad, match="no-base"):
-        choose_bases([Backup("base", Path("base"), LAST_NIGHT, None, "no manifest")], None)
+        choose_bases([Backup("base", Path("base"), LAST_NIGHT, None, "no manifest")], None, Inventory())
 
 
 # Laying out, with tar and with what is no PostgreSQL --------------------------------------------------------------
@@ -201,3 +207,153 @@ def test_a_damaged_base_is_passed_over(root: Path) -> None:
     with pytest.raises(Bad, match="no base can be used"):
         lay_out(listing(root, "base"), take_stock([root / "wal"]), root / "other", None)
     assert list((root / "other").iterdir()) == []
+
+
+@pytest.mark.parametrize("archived", [True, False], ids=["dead branch there", "put aside"])
+def test_after_a_recovery_to_a_moment_the_base_that_was_undone_is_passed_over(
+    root: Path, capsys: pytest.CaptureFixture[str], archived: bool
+) -> None:
+    """An archive still has the log that the undone base needs; in the vault it was put aside."""
+    undone = write_base(root, 4, LAST_NIGHT + timedelta(hours=1))
+    pack(undone)
+    write_history(root / "wal", 2, [(1, 3 * SEGMENT + 900)])
+    write_segment(root / "wal", 3, timeline=2, partial=True)
+    if not archived:
+        for each in ("000000010000000000000004", "000000010000000000000005.partial"):
+            (root / "wal" / each).unlink()
+    for target in (None, LAST_NIGHT + timedelta(hours=2)):
+        into = root / f"into-{target}"
+        laid = lay_out(listing(root, "base"), take_stock([root / "wal"]), into, target)
+        assert (laid.base.path.name, laid.route.timeline) == (name("base", LAST_NIGHT), 2)
+        assert log_of(into) == ["00000002.history", "000000020000000000000003"]
+        assert f"{undone.name} is passed over" in capsys.readouterr().err
+
+
+def test_a_base_of_the_new_timeline_goes_before_one_that_was_undone(root: Path) -> None:
+    pack(write_base(root, 4, LAST_NIGHT + timedelta(hours=1)))
+    newest = write_base(root, 3, LAST_NIGHT + timedelta(hours=2), timeline=2)
+    pack(newest)
+    write_history(root / "wal", 2, [(1, 3 * SEGMENT + 200)])
+    write_segment(root / "wal", 3, timeline=2)
+    laid = lay_out(listing(root, "base"), take_stock([root / "wal"]), root / "into", None)
+    assert (laid.base.path.name, laid.route.timeline) == (newest.name, 2)
+
+
+def test_where_every_base_was_undone_there_is_none(root: Path) -> None:
+    write_history(root / "wal", 2, [(1, 3 * SEGMENT)])
+    write_segment(root / "wal", 3, timeline=2)
+    with pytest.raises(Bad, match="no-base: none of the 1 base"):
+        laid_out(root)
+    assert not (root / "into").exists()
+
+
+# The place --------------------------------------------------------------------------------------------------------
+
+
+def test_two_at_once_do_not_take_each_other_for_a_killed_run(root: Path) -> None:
+    growing = root / "into" / pitr.GROWING
+    growing.mkdir(parents=True)
+    other = os.open(root / "into", os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(Cannot, match="another run is laying"):
+        laid_out(root)
+    assert growing.is_dir()
+    os.close(other)
+    assert (laid_out(root) / "PG_VERSION").exists()
+
+
+NO_ROOM = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    ("error", "room"),
+    [
+        (NO_ROOM, False),
+        (Bad("base.tar cannot be unpacked: tar: base/1: Wrote only 6144 of 10240 bytes"), False),
+        (PermissionError(errno.EACCES, "Permission denied", "{into}/pg_wal"), True),
+    ],
+    ids=["no room", "no room for tar", "a file in it"],
+)
+def test_a_place_that_cannot_be_written_is_not_the_fault_of_every_base(
+    root: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, room: bool
+) -> None:
+    pack(write_base(root, 4, LAST_NIGHT + timedelta(hours=1)))
+    tried = []
+
+    def unpack(base: Path, *_: object) -> None:
+        tried.append(base)
+        if isinstance(error, OSError):
+            error.filename = str(error.filename).replace("{into}", str(root / "into"))
+        raise error
+
+    def allocate(*_: int) -> None:
+        if not room:
+            raise NO_ROOM
+
+    monkeypatch.setattr(pitr, "unpack_checked", unpack)
+    monkeypatch.setattr(os, "posix_fallocate", allocate)
+    with pytest.raises(Cannot, match="into cannot be laid out"):
+        laid_out(root)
+    assert len(tried) == 1
+    assert list((root / "into").iterdir()) == []
+
+
+def test_no_room_for_the_log(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copy(*_: Path) -> None:
+        raise NO_ROOM
+
+    monkeypatch.setattr(shutil, "copyfile", copy)
+    monkeypatch.setattr(pitr, "unpack_checked", lambda *_: None)
+    with pytest.raises(Cannot, match="into cannot be laid out"):
+        laid_out(root)
+    assert list((root / "into").iterdir()) == []
+
+
+# The command ------------------------------------------------------------------------------------------------------
+
+
+def run(settings: Settings, *argv: str) -> int:
+    parser = argparse.ArgumentParser()
+    pitr.arguments(parser)
+    return pitr.run(settings, parser.parse_args(list(argv)))
+
+
+@pytest.fixture
+def site(root: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """As a site has it: what is archived is here, and the newest segment in the vault alone."""
+    (root / "wal").rename(root / "archive")
+    (root / "vault").mkdir()
+    (root / "archive" / "000000010000000000000005.partial").rename(
+        root / "vault" / "000000010000000000000005.partial"
+    )
+    monkeypatch.setattr("drbackup.scratch.hand_over", lambda path: None)
+    monkeypatch.setattr(Vault, "of", lambda settings: Vault(root / "vault", {}, ()))  # type: ignore[arg-type]
+    monkeypatch.setattr(Vault, "download", lambda vault, folder, into: shutil.copytree(vault.root, into))
+    return Settings(root=root, wal_archive=root / "archive", vault="sftp://vault/vault", scratch=root / "tmp")
+
+
+def test_the_newest_of_the_log_comes_from_the_vault(site: Settings) -> None:
+    into = site.root / "into"
+    assert run(site, "--into", str(into)) == 0
+    assert log_of(into) == [f"00000001{0:08X}{number:08X}" for number in (3, 4, 5)]
+    assert list(site.scratch.iterdir()) == []
+
+
+def test_without_a_vault_it_is_said_what_is_lost(site: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    into = site.root / "into"
+    assert run(replace(site, vault=""), "--into", str(into)) == 0
+    assert log_of(into) == [f"00000001{0:08X}{number:08X}" for number in (3, 4)]
+    assert "not archived yet is not in this" in capsys.readouterr().err
+
+
+def test_a_vault_that_does_not_answer_is_no_vault_only_when_one_says_so(
+    site: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(*_: object) -> None:
+        raise Cannot("rclone failed (1): no route to host")
+
+    monkeypatch.setattr(Vault, "download", download)
+    into = site.root / "into"
+    with pytest.raises(Cannot, match=f"no route to host; to do without: --dir {site.root}"):
+        run(site, "--into", str(into))
+    assert run(site, "--into", str(into), "--dir", str(site.root)) == 0

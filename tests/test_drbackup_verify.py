@@ -301,6 +301,25 @@ def test_encrypted_backups_are_looked_at_as_deep_as_without_the_key(tmp_path: Pa
     assert faults(tmp_path) == {path.name: "checksum"}
 
 
+def test_a_restore_that_was_asked_for_and_has_no_key_is_a_fault(rolled: Path) -> None:
+    for kind in ("dump", "base"):
+        (backup,) = listing(rolled, kind)
+        changed(backup.path, encrypted=True)
+    findings = {each.kind: each for each in look(rolled, "wal", WITH_BASE)}
+    assert all(finding.ok for finding in findings.values())
+    for kind in ("dump", "base"):
+        assert findings[kind].reached == "checksum"
+        assert "only its checksum: it is encrypted" in findings[kind].sentence
+    assert "rolls forward to" in findings["base"].sentence
+    findings = {each.kind: each for each in look(rolled, "restore", WITH_BASE)}
+    assert {kind: each.fault for kind, each in findings.items()} == {
+        "dump": "no-key",
+        "base": "no-key",
+        "wal": None,
+    }
+    assert "DRBACKUP_AGE_IDENTITY_FILE" in findings["base"].sentence
+
+
 # The log: through what contents cannot tell of bases made by hand, so without pg_verifybackup -------------------------
 
 

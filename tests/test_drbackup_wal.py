@@ -14,6 +14,7 @@ from drbackup.wal import (
     check_segment,
     find_route,
     format_lsn,
+    left_behind,
     parse_lsn,
     segment_name,
     take_stock,
@@ -137,6 +138,30 @@ def test_a_timeline_that_left_before_the_base_ended_is_not_followed(tmp_path: Pa
     write_history(tmp_path, 2, [(1, 3 * SEGMENT + 100)])
     route = find_route(take_stock([tmp_path]), 1, 4 * SEGMENT)
     assert (route.timeline, route.gap) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("timeline", "end", "why"),
+    [
+        (1, 5 * SEGMENT, ""),
+        (1, 5 * SEGMENT + 1, "left its timeline 1 at 0/500000, before it ends at 0/500001"),
+        (2, 9 * SEGMENT, "does not descend from its timeline 2"),
+        (3, 9 * SEGMENT, ""),
+        (4, 9 * SEGMENT, ""),
+    ],
+    ids=["before it was left", "after it was left", "left altogether", "the newest", "none knows of it"],
+)
+def test_what_the_newest_timeline_has_left_behind(tmp_path: Path, timeline: int, end: int, why: str) -> None:
+    """Timelines 2 and 3 are two recoveries from the first."""
+    write_history(tmp_path, 2, [(1, 7 * SEGMENT)])
+    write_history(tmp_path, 3, [(1, 5 * SEGMENT)])
+    (tmp_path / "00000004.history").touch()
+    found = left_behind(take_stock([tmp_path]), timeline, end)
+    assert found == (f"timeline 3 {why}" if why else "")
+
+
+def test_a_log_without_histories_leaves_nothing_behind() -> None:
+    assert left_behind(Inventory(), 1, 5 * SEGMENT) == ""
 
 
 def test_a_new_timeline_without_its_first_segment_is_a_gap(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from measure.milestones import Milestones, Phase, first_acked_write, first_good,
 from measure.observation import KINDS, Observation, ObservationReader, Probe, Stall, load
 from measure.timeline import (
     Steady,
+    felt_from,
     first_bad,
     in_a_row,
     resolution_at,
@@ -200,6 +201,24 @@ def test_the_recovery_time_starts_where_a_client_saw_it() -> None:
     assert span.resolution_s == pytest.approx(0.03 + 0.04)
     assert rto(observation, injected=0.3, t_zero=0.5, verified=9.0).resolution_s is None
     assert rto(observed(*all_kinds("+++++")), 0.1, 0.2, 0.3).actual_s == pytest.approx(0.1)
+
+
+def test_a_fault_is_felt_by_clients_before_all_is_dark_and_never_after_t_zero() -> None:
+    # As of a lost site: the first client is turned away at 0.4, all of it is seen to be dark at 5.0.
+    dark = observed(*all_kinds("++++" + 60 * "-"))
+    assert felt_from(dark, injected=0.3, t_zero=5.0) == pytest.approx(0.4)
+    # What failed before the injection has another cause; and a client who notices later changes nothing.
+    assert felt_from(observed(*every("read", "-+++-")), injected=0.05, t_zero=0.2) == 0.2
+    assert felt_from(observed(*all_kinds("+++++")), injected=0.1, t_zero=0.2) == 0.2
+
+
+@given(OUTCOMES, st.floats(0, 6), st.floats(0, 6))
+def test_a_fault_is_felt_no_later_than_anybody_saw_it(outcomes: str, injected: float, later: float) -> None:
+    observation, t_zero = observed(*every("read", outcomes)), injected + later
+    felt = felt_from(observation, injected, t_zero)
+    assert injected <= felt <= t_zero
+    bad = first_bad(observation, injected)
+    assert bad is None or felt <= bad.t
 
 
 def test_what_a_fault_left_to_be_seen() -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import time
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from plan.load import load_plan
 from recovery.answers import answer_of
-from recovery.backup_schedule import in_a_moment, next_run, scheduled
+from recovery.backup_schedule import ScheduledRun, due_alone, in_a_moment, next_run, scheduled
+from stack.stack import ExecResult, Stack
 
 ROOT = Path(__file__).resolve().parent.parent
+CRONTAB = ROOT / "stack" / "backup" / "crontab"
 
 
 def test_the_crontab_has_the_plans_line() -> None:
     backup = load_plan(ROOT / "drp.toml").backup.database
-    crontab = (ROOT / "stack" / "backup" / "crontab").read_text(encoding="utf-8")
-    assert scheduled(crontab, backup.command) == [backup.schedule]
+    assert scheduled(CRONTAB.read_text(encoding="utf-8"), backup.command) == [backup.schedule]
 
 
 @pytest.mark.parametrize(
@@ -65,3 +71,92 @@ def test_an_answer_is_found_among_progress(output: str, answer: dict[str, object
 )
 def test_one_run_is_due_at_the_next_minute_that_cron_can_still_read(now: str, due: str) -> None:
     assert in_a_moment(datetime.fromisoformat(f"{now}+00:00")) == due
+
+
+def changed(crontab: str, command: str) -> str:
+    sed = ["sed", "-E", due_alone(command, "21 17 24 11 *")]
+    return subprocess.run(sed, input=crontab, capture_output=True, text=True, check=True).stdout
+
+
+def test_of_the_crontab_the_plans_line_alone_is_due() -> None:
+    crontab = CRONTAB.read_text(encoding="utf-8")
+    backup = load_plan(ROOT / "drp.toml").backup.database
+    found = changed(crontab, backup.command)
+    assert scheduled(found, backup.command) == ["21 17 24 11 *"]
+    own = crontab.partition(backup.schedule)[2].partition("\n")[0]
+    assert [line for line in found.splitlines() if not line.startswith("#")] == [f"21 17 24 11 *{own}"]
+
+
+@pytest.mark.parametrize(
+    ("crontab", "found"),
+    [
+        ("0 2 * * * nobody /run/it", "21 17 24 11 * nobody /run/it"),
+        (" 0 2\t* * *  root\t/run/it -x >>/log 2>&1\n", "21 17 24 11 *  root\t/run/it -x >>/log 2>&1\n"),
+        ("#0 2 * * * root /run/it\n", "#0 2 * * * root /run/it\n"),
+        ("0 2 * * * root /run/it-not\n", "#0 2 * * * root /run/it-not\n"),
+        ("0 2 * * * root nice /run/it\n", "#0 2 * * * root nice /run/it\n"),
+        ("PATH=/bin\n@daily root /run/it\n", "PATH=/bin\n#@daily root /run/it\n"),
+        ("0 2 * * * root /run/it\n*/5 * * * * root /x", "21 17 24 11 * root /run/it\n#*/5 * * * * root /x"),
+    ],
+    ids=["no newline", "blanks", "a comment", "another", "not itself", "others", "the last has no newline"],
+)
+def test_whatever_is_wrong_with_the_crontab_stays_so(crontab: str, found: str) -> None:
+    assert changed(crontab, "/run/it") == found
+
+
+DUMP = "minimarket_20261124_172100.sql.gz"
+ALL = ("dump", "base", "redis", "config", "offsite", "retention")
+
+
+class Site:
+    """A backup container whose cron runs as soon as it is told to, and the vault of the other site.
+
+    :param works: those that end, and well.
+    :param in_vault: the names of the files there; None: the container is told of no vault.
+    """
+
+    def __init__(self, works: Collection[str], in_vault: Sequence[str] | None) -> None:
+        self._works = works
+        self._in_vault = in_vault
+        self._ran = False
+
+    @property
+    def standby(self) -> Site:
+        return self
+
+    def exec(self, service: str, argv: Sequence[str], timeout_s: float = 10) -> ExecResult:
+        match service, argv:
+            case "vault", ["ls", "/vault/postgresql"]:
+                return ExecResult(0, "\n".join(self._in_vault or ()))
+            case "backup", ["printenv", "DRBACKUP_VAULT"]:
+                return ExecResult(0, "" if self._in_vault is None else "sftp://drill@toxiproxy:20022/vault\n")
+            case "backup", ["ls", _]:
+                return ExecResult(0, f"{DUMP}\n{DUMP}.json\n" if self._ran else "")
+            case "backup", ["drbackup", "verify", *_]:
+                findings = [{"name": DUMP, "ok": True, "sentence": ""}]
+                return ExecResult(0, json.dumps({"findings": findings}, indent=1))
+            case "backup", ["sh", "-c", script] if script.startswith("for "):
+                ended = {"finished": time.time(), "error": ""}
+                return ExecResult(0, "\n".join(json.dumps({"work": each, **ended}) for each in self._works))
+            case "backup", ["sh", "-c", script]:
+                self._ran = script.endswith("/etc/cron.d/drp-drill")
+        return ExecResult(0, "")
+
+
+@pytest.mark.parametrize(
+    ("works", "in_vault", "good", "evidence"),
+    [
+        (ALL, [DUMP, f"{DUMP}.json"], True, f"{DUMP}: OK; in the vault too"),
+        (ALL, [DUMP], False, f"{DUMP}: OK; not in the vault: {DUMP}"),
+        (ALL, [], False, f"{DUMP}: OK; not in the vault: {DUMP}"),
+        ({*ALL} - {"offsite"}, [], False, "offsite: not done, although there is a vault"),
+        ({*ALL} - {"offsite"}, None, True, f"{DUMP}: OK"),
+    ],
+    ids=["here and there", "half there", "here alone", "cron knows of no vault", "there is no vault"],
+)
+def test_a_run_has_made_a_backup_here_and_in_the_vault(
+    works: Collection[str], in_vault: Sequence[str] | None, good: bool, evidence: str
+) -> None:
+    with ScheduledRun(cast(Stack, Site(works, in_vault)), "/run/it") as run:
+        made = run.wait(0)
+    assert (made.good, made.evidence) == (good, evidence)

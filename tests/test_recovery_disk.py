@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import re
+import json
+import os
+import shlex
+import subprocess
+import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from chaos.marks import FILE_PREFIX
+from fixtures.backups import Clutter, needed_log, not_cleaned
 from plan.load import load_plan
 from plan.model import Plan
 from recovery import scenario_4
 from recovery.disk import parse, too_full
+from recovery.model import StepResult, StepStatus
 from recovery.runbook import Ran, Step
+from stack.stack import ExecResult, Stack
 
 DF = """\
 Filesystem     1024-blocks   Used Available Capacity Mounted on
@@ -103,32 +112,117 @@ def test_a_backup_is_made_again_when_one_has_failed(plan: Plan, metrics: str, ag
     assert why_not(backup, Container(ok=False)) == ""
 
 
+def here(command: str, root: Path) -> list[str]:
+    """Carry out a command of the holder on the volumes below ``root``, and tell what it printed."""
+    argv = shlex.split(command)
+    argv = [part.replace("/hold", str(root)) for part in argv[argv.index("find") :]]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
+
+
+@pytest.fixture
+def hold(tmp_path: Path) -> Path:
+    """The volumes that are cleaned, with nothing in them."""
+    for volume in ("postgres", "wal", "redis", "backups"):
+        (tmp_path / volume).mkdir()
+    return tmp_path
+
+
 @pytest.mark.parametrize(
-    ("name", "own"),
+    ("path", "goes"),
     [
-        ("000000010000000000000007", True),
-        ("000000010000000000000007.partial", True),
-        (".000000010000000000000007.part", True),
-        ("000000010000000000000007.00000028.backup", True),
-        ("backup_manifest", True),
-        ("postgresql.auto.conf", True),
-        ("dump.rdb", True),
-        ("temp-42.rdb", True),
-        (".drbackup.lock", True),
-        (".dr-drill-fill", False),
-        ("core.1234", False),
-        ("old-export.sql", False),
-        ("000000010000000000000007.bak", False),
+        (f"postgres/{FILE_PREFIX}", True),
+        (f"backups/{FILE_PREFIX}", True),
+        ("backups/.old-export.sql.Xy12Zw", True),
+        (f"backups/postgresql/{FILE_PREFIX}", False),
+        ("backups/config_1795489200.tar.gz", False),
+        ("backups/by_hand.sql.gz", False),
+        ("backups/old-export.sql", False),
+        ("backups/.drbackup.lock", False),
+        ("wal/000000010000000000000007", False),
+        ("wal/000000010000000000000007.partial", False),
+        ("wal/.000000010000000000000007.part", False),
+        ("wal/000000010000000000000007.bak", False),
+        ("postgres/postgresql.auto.conf", False),
+        ("redis/dump.rdb", False),
+        ("redis/temp-42.rdb", False),
     ],
 )
-def test_what_a_service_keeps_at_the_top_of_its_volume_is_never_removed(
-    plan: Plan, name: str, own: bool
-) -> None:
-    command = step(plan, " -delete").command
-    pattern = re.search(r"! -regex '(.*)' -print -delete", command)
-    assert pattern is not None
-    assert bool(re.fullmatch(pattern[1], f"/hold/wal/{name}")) is own
-    assert "-maxdepth 1 -type f -size +1M" in command
+def test_nothing_that_may_be_somebodys_is_removed(plan: Plan, hold: Path, path: str, goes: bool) -> None:
+    file = hold / path
+    file.parent.mkdir(exist_ok=True)
+    with file.open("wb") as sparse:
+        sparse.truncate(2 << 20)
+    printed = here(step(plan, " -delete").command, hold)
+    assert printed == ([str(file)] if goes else [])
+    assert file.exists() is not goes
+
+
+def test_what_is_small_is_not_worth_removing(plan: Plan, hold: Path) -> None:
+    (hold / "backups" / ".small").write_bytes(b"small")
+    assert here(step(plan, " -delete").command, hold) == []
+
+
+def test_a_log_that_nobody_writes_to_any_more_is_compressed(plan: Plan, hold: Path) -> None:
+    logs = hold / "backups" / "log"
+    logs.mkdir()
+    for name, days in (("old.log", 2), ("new.log", 0), ("old.csv", 2)):
+        (logs / name).write_text("all is well\n")
+        os.utime(logs / name, (time.time() - days * 86400,) * 2)
+    assert here(step(plan, "gzip").command, hold) == [str(logs / "old.log")]
+    assert {path.name for path in logs.iterdir()} == {"old.log.gz", "new.log", "old.csv"}
+
+
+class Listed:
+    """A stack whose backup container lists these files, and bases that begin at these positions of the log."""
+
+    def __init__(self, files: list[str], *begins: str) -> None:
+        self._files = files
+        bases = [
+            {"kind": "base", "path": f"/backups/base/{lsn}", "manifest": {"wal_lsn": lsn}} for lsn in begins
+        ]
+        self._bases = json.dumps({"backups": bases}, indent=1)
+
+    def exec(self, service: str, argv: list[str]) -> ExecResult:
+        return ExecResult(0, self._bases if argv[0] == "drbackup" else "\n".join(self._files))
+
+
+def test_the_log_from_the_first_bases_beginning_on_is_needed() -> None:
+    archive = [
+        "000000010000000000000004",
+        "000000010000000000000005",
+        "000000020000000100000000",
+        "00000002.history",
+        "000000010000000000000005.00000028.backup",
+        ".000000020000000100000001.part",
+    ]
+    paths = [f"/wal_archive/{name}" for name in archive]
+    stack = cast("Stack", Listed(paths, "0/9000028", "0/5000028"))
+    assert needed_log(stack) == set(paths[1:4])
+    assert needed_log(cast("Stack", Listed(paths))) == set(), "nothing to roll forward"
+
+
+OLD = Clutter("/backups/postgresql/needed", "/backups/postgresql/expired", "/backups/log/backup.log")
+
+
+@pytest.mark.parametrize(
+    ("command", "files", "left"),
+    [
+        ("docker exec b drbackup retention", [f"{OLD.log}.gz"], []),
+        ("docker exec b backup_database.sh", [f"{OLD.log}.gz"], [OLD.expired]),
+        ("docker exec b drbackup retention", [f"{OLD.log}.gz", f"{OLD.expired}.json"], [OLD.expired]),
+        ("docker exec b drbackup retention", [f"{OLD.log}.gz", OLD.log], [OLD.log]),
+        ("docker exec b drbackup retention", [], [OLD.log]),
+    ],
+)
+def test_what_the_cleaning_left_undone_is_found(command: str, files: list[str], left: list[str]) -> None:
+    said = f"drbackup: retention: {OLD.expired} is removed\n"
+    done = StepResult("clean", "", "", command, "", StepStatus.OK, 0.0, 0.0, said)
+    found = not_cleaned(cast("Stack", Listed(files)), OLD, [done])
+    assert [path for path in (OLD.expired, OLD.log) if any(path in each for each in found)] == left
+
+
+def test_a_retention_that_fails_is_not_waited_out(plan: Plan) -> None:
+    assert step(plan, "drbackup retention").verifies
 
 
 def test_the_plans_letter_is_not_carried_out(plan: Plan) -> None:

@@ -94,9 +94,19 @@ def test_a_site_whose_log_is_not_in_the_vault_is_not_left(plan: Plan, fails: str
     assert not any("activate-site" in command for command in hands.done)
 
 
-def test_the_site_that_serves_is_not_removed_while_the_other_one_does_not(plan: Plan) -> None:
-    hands = Hands("curl")
+@pytest.mark.parametrize("fails", ["curl", "point-to", "nothing"])
+def test_the_site_that_serves_is_not_removed_while_the_other_one_is_not_as_it_should_be(
+    plan: Plan, fails: str
+) -> None:
+    hands = Hands(fails)
     steps = carry_out(quick(find_runbook("failback", plan)), hands, holds=False)
+    assert not any("standby" in command for command in hands.done)
+    assert steps[-1] == ("Have the other site stand by again", StepStatus.NOT_REACHED)
+
+
+def test_the_site_that_served_is_not_removed_once_the_other_one_does_no_longer(plan: Plan) -> None:
+    hands = Hands("curl")
+    steps = carry_out(quick(find_runbook("failback", plan)), hands)
     assert not any("standby" in command for command in hands.done)
     assert steps[-1] == ("Have the other site stand by again", StepStatus.SKIPPED)
 

@@ -5,46 +5,66 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plan.duration import parse_duration
 from plan.load import load_plan
 from plan.model import Plan
 from recovery import monitoring_lost
 from recovery.runbook import Ran
 from recovery.series import LONGEST_PAUSE_S, series_loss
 
+ROOT = Path(__file__).parent.parent
 HOUR = 3600.0
 
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return load_plan(Path(__file__).parent.parent / "drp.toml")
+    return load_plan(ROOT / "drp.toml")
 
 
-def every_5_s(start: float, end: float) -> list[float]:
-    return [start + 5 * step for step in range(int((end - start) / 5) + 1)]
+def every_2_s(start: float, end: float) -> list[float]:
+    return [start + 2 * step for step in range(int((end - start) / 2) + 1)]
 
 
 @pytest.mark.parametrize(
     ("samples", "lost_s", "forgot", "holds"),
     [
-        (every_5_s(0, 5000), 0, False, True),
-        (every_5_s(0, 4000) + every_5_s(4030, 5000), 30, False, True),
-        (every_5_s(100, 4000) + every_5_s(4030, 5000), 130, False, True),
-        (every_5_s(0, 300) + every_5_s(4000, 5000), 3700, False, False),
-        (every_5_s(4030, 5000), 4030, True, False),
+        (every_2_s(0, 5000), 0, False, True),
+        (every_2_s(0, 4000) + every_2_s(4006, 5000), 0, False, True),
+        (every_2_s(0, 4000) + every_2_s(4014, 5000), 14, False, True),
+        (every_2_s(0, 4000) + every_2_s(4030, 5000), 30, False, True),
+        (every_2_s(100, 4000) + every_2_s(4030, 5000), 130, False, True),
+        (every_2_s(0, 300) + every_2_s(4000, 5000), 3700, False, False),
+        (every_2_s(4030, 5000), 4030, True, False),
         ([], 5000, True, False),
     ],
-    ids=["nothing", "the outage", "the start", "too long", "all before", "all"],
+    ids=[
+        "nothing",
+        "two scrapes missed",
+        "a short outage",
+        "the outage",
+        "the start",
+        "too long",
+        "all before",
+        "all",
+    ],
 )
 def test_what_is_lost_of_a_series(samples: list[float], lost_s: float, forgot: bool, holds: bool) -> None:
     found = series_loss(samples, born=0, outage=4010, now=5000)
     assert (found.lost_s, found.forgot, found.holds(HOUR)) == (lost_s, forgot, holds)
 
 
+def test_a_gap_is_longer_than_three_scrapes() -> None:
+    text = (ROOT / "stack" / "monitoring" / "prometheus.yml").read_text(encoding="utf-8")
+    [itself] = [job for job in yaml.safe_load(text)["scrape_configs"] if job["job_name"] == "prometheus"]
+    assert parse_duration(itself["scrape_interval"]).total_seconds() * 3 == LONGEST_PAUSE_S
+
+
 def test_all_of_a_short_memory_lost_proves_nothing_about_an_hour() -> None:
-    found = series_loss(every_5_s(430, 500), born=0, outage=410, now=500)
+    found = series_loss(every_2_s(430, 500), born=0, outage=410, now=500)
     assert found.holds(HOUR) is None
     told = "430 s of the 500 s since the stack was made are not there: nothing is left from before the outage"
     assert str(found) == told

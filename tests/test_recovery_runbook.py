@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -148,6 +148,15 @@ def test_a_skipped_step_does_not_keep_the_others_of_its_rung_from_being_done() -
     result = a_runbook(rebuild).run(hands, holds_from(1))
     assert hands.done == ["look", "recreate", "watch"]
     assert [each.status for each in result.steps] == [OK, SKIPPED, OK, OK]
+
+
+@pytest.mark.parametrize(("holds_at", "fate"), [(1, OK), (2, NOT_REACHED)])
+def test_what_would_do_harm_without_a_recovery_is_not_done_then(holds_at: int, fate: StepStatus) -> None:
+    hands = PretendingHands()
+    removal = Rung("monitor", (step("watch"), step("remove", only_recovered=True), step("tell")))
+    result = replace(a_runbook(rung("restart")), monitor=removal).run(hands, holds_from(holds_at))
+    assert [each.status for each in result.steps[2:]] == [OK, fate, OK]
+    assert ("remove" in hands.done) is result.recovered
 
 
 def test_a_condition_is_asked_when_its_rung_is_reached_and_not_before() -> None:

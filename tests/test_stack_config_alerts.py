@@ -46,6 +46,7 @@ EXPECTED = {
     "DiskFillingUp": ("4", "storage"),
     "BackupFailed": ("none", "backup"),
     "BackupTooOld": ("none", "backup"),
+    "RestoreTestTooOld": ("none", "backup"),
     "BackupsGone": ("none", "backup"),
     "BackupServiceDown": ("none", "backup"),
     "ArchivingFailing": ("none", "database"),

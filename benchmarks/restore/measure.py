@@ -45,7 +45,7 @@ def main(rows: int, rounds: int) -> int:
         write_wal(server, folder, rows)
         met.append(
             compare(
-                f"restore: gunzip | psql / base and {wal_size(folder) >> 20} MB of WAL",
+                f"restore: gunzip | psql / base and {log_size(folder) >> 20} MB of WAL",
                 drps,
                 [physical(folder, "wal") for _ in range(rounds)],
                 3,
@@ -149,8 +149,14 @@ def archive(server: Server, folder: Path) -> None:
         sleep(0.1)
 
 
-def wal_size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in (folder / "backups" / "wal").iterdir())
+def log_size(folder: Path) -> int:
+    """Bytes of the log that the newest base is rolled forward by."""
+    base = listing(folder / "backups", "base")[-1].manifest
+    if base is None or base.wal_lsn is None:
+        raise SystemExit("the base backup does not say where its log begins")
+    log = take_stock([folder / "backups" / "wal"])
+    begins = parse_lsn(base.wal_lsn) // log.segment_size
+    return sum(key[1] >= begins for key in log.complete) * log.segment_size
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from chaos.fill_memory import FillMemory
 from chaos.stop_monitoring import StopMonitoring
 from cli.main import main
 from measure.notifications import Notifications
+from plan.errors import UserError
 from plan.load import load_plan
 from plan.model import Plan
 from recovery.catalog import find_runbook
@@ -25,6 +26,7 @@ from recovery.client import Client
 from recovery.live import live_validation
 from recovery.model import BoxResult, RunbookResult, StepStatus, Validate
 from recovery.operator import Operator
+from recovery.standby import stand_by
 from stack.stack import Stack
 from stack.wait import wait_until
 from tests.live.whole_stack import whole_stack
@@ -318,6 +320,12 @@ def test_removed_monitoring_is_missed_made_anew_and_remembers(
     assert (result.recovered, result.rung) == (True, "make anew"), result
     assert status(result, "start") == {StepStatus.SKIPPED}
     assert "nothing is left" not in by_id(result.boxes)["series-kept"].evidence
+
+
+def test_a_site_that_serves_is_never_made_the_standby(started: Stack) -> None:
+    with pytest.raises(UserError, match="site a serves, by the witness"):
+        stand_by(started, print)
+    assert started.container("postgres").status == "running"
 
 
 def test_a_stack_that_is_gone_is_the_users_to_mend(

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from drbackup import contents
 
 from stack.stack import ExecResult, Stack
 from stack.wait import wait_until
@@ -55,6 +56,50 @@ def execute(stack: Stack, statement: str, *, database: str = "minimarket") -> li
     with psycopg.connect(stack.dsn(), dbname=database, autocommit=True) as connection:
         done = connection.execute(statement)
         return list(done.fetchall()) if done.description else []
+
+
+# What is hashed ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "one", "other"),
+    [
+        ("bigint", "1", "2"),
+        ("boolean", "false", "NULL"),
+        ("text", "'a'", "'A'"),
+        ("timestamptz", "'2026-11-24T12:00:00Z'", "'2026-11-24T12:00:00.000001Z'"),
+        ("numeric", "1.0", "1.00"),
+        ("interval", "'1 month'", "'30 days'"),
+        ("json", "'[1]'", "'[2]'"),
+        ("point", "'(0,0)'", "'(0,1)'"),
+    ],
+)
+def test_a_changed_value_of_any_type_is_another_content(
+    stack: Stack, column: str, one: str, other: str
+) -> None:
+    assert content_of(stack, f"(v {column})", one) != content_of(stack, f"(v {column})", other)
+
+
+def test_the_same_rows_are_the_same_content_whatever_the_server_calls_them_inside(stack: Stack) -> None:
+    """A restore makes an enum's labels anew, and leaves dropped columns out."""
+    mood = "CREATE TYPE mood AS ENUM ('good', 'bad')"
+    assert content_of(stack, "(v mood)", "'bad'", mood) == content_of(
+        stack, "(gone integer, v mood)", "1, 'bad'", mood, after="ALTER TABLE hashed DROP COLUMN gone"
+    )
+    assert content_of(stack, "()", "") == "0"
+
+
+def content_of(stack: Stack, columns: str, values: str, *before: str, after: str = "") -> str:
+    """The content hash of a table with one row, which is never committed."""
+    row = f"INSERT INTO hashed VALUES ({values})" if values else "INSERT INTO hashed DEFAULT VALUES"
+    with contents.connect(stack.dsn()) as connection:
+        connection.execute("SET LOCAL search_path = public")
+        for statement in (*before, f"CREATE TABLE hashed {columns}", row, after):
+            if statement:
+                connection.execute(statement)
+        found = contents.tables(connection)["public.hashed"].hash
+        connection.rollback()
+    return found
 
 
 # The dump ---------------------------------------------------------------------------------------------------------
@@ -176,6 +221,35 @@ def test_a_bad_dump_changes_nothing(stack: Stack, forged: str) -> None:
     assert done.exit_code == 1
     assert "nothing was restored" in done.output
     assert execute(stack, "SELECT 1 FROM pg_database WHERE datname = 'restored'") == []
+
+
+# The first part of the dump, and no more until the writer is gone.
+SLOW_PSQL = """#!/bin/sh
+{ head -c 2000000; until [ -e /slow/killed ]; do sleep 0.05; done; } | /usr/lib/postgresql/17/bin/psql "$@"
+"""
+KILLED_AT_ROWS = """
+mkdir -p /slow && printf %s "$1" >/slow/psql && chmod +x /slow/psql
+PATH=/slow:$PATH drbackup restore --dump "$2" --into restored & pid=$!
+rows="SELECT 1 FROM pg_stat_progress_copy WHERE datname = 'restored' AND tuples_processed > 0"
+timeout 30 sh -c 'until psql -qtAXc "$1" | grep -q 1; do sleep 0.1; done' - "$rows"; reached=$?
+kill -9 $pid && touch /slow/killed
+timeout 30 sh -c 'while pgrep -x psql >/dev/null; do sleep 0.05; done' && exit $reached
+"""
+
+
+def test_a_restore_that_was_killed_among_the_rows_has_changed_nothing(stack: Stack) -> None:
+    dump = dump_path(stack)
+    try:
+        killed = stack.exec("backup", ["sh", "-c", KILLED_AT_ROWS, "-", SLOW_PSQL, dump], timeout_s=90)
+        assert killed.exit_code == 0, killed.output
+        tables = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        assert execute(stack, tables, database="restored") == []
+        again = drbackup(stack, "restore", "--dump", dump, "--into", "restored")
+        assert again.exit_code == 0, again.output
+        assert execute(stack, "SELECT count(*) FROM sales", database="restored") == [(100000,)]
+    finally:
+        stack.exec("backup", ["sh", "-c", "touch /slow/killed; rm -rf /slow"])
+        execute(stack, "DROP DATABASE IF EXISTS restored WITH (FORCE)")
 
 
 # The moment -------------------------------------------------------------------------------------------------------

@@ -31,13 +31,6 @@ class Sites:
         return self.b.exec("vault", argv, 30)
 
 
-def start_backups(a: Stack, schedule: str = "") -> None:
-    """Start the first site's backup service, or start it anew with a schedule of cron's beside the plan's."""
-    a.set_variable("DRILL_VAULT", VAULT)
-    env = {"DRILL_BACKUP_TEST_SCHEDULE": schedule}
-    a.compose("up", "--detach", "--wait", "backup", "redis", "toxiproxy", env=env, timeout_s=150)
-
-
 @contextmanager
 def two_sites(root: Path) -> Iterator[Sites]:
     """Both sites, gone afterwards.
@@ -48,7 +41,8 @@ def two_sites(root: Path) -> Iterator[Sites]:
         a = Stack(folder.path.name, folder.path)
         b = Stack(folder.path.name, folder.path, site="b")
         try:
-            start_backups(a)
+            a.set_variable("DRILL_VAULT", VAULT)
+            a.compose("up", "--detach", "--wait", "backup", "redis", "toxiproxy", timeout_s=150)
             b.compose("up", "--detach", "--wait", "vault", timeout_s=150)
             yield Sites(a, b)
         finally:

@@ -45,16 +45,22 @@ SABOTEURS = (
         "memory_never_critical",
         "test_redis_out_of_memory",
         "FAIL",
-        "runbook redis-down climbed all its rungs",
+        r"Cache rebuilding: 0 of \d+ reads served from the cache",
     ),
     Saboteur("restart_policy_off", "test_service_failover", "FAIL", "did not come back by itself"),
-    Saboteur("release_is_bad", "test_crash_loop", "FAIL", "runbook dashboard-down climbed all its rungs"),
+    # Only the way in still answers, after the last rung too.
+    Saboteur("release_is_bad", "test_crash_loop", "FAIL", r"Health check returns 200: HTTP 50[24]:"),
     Saboteur("observer_killed", "test_container_killed", "INVALID", "the observer died"),
     Saboteur("alert_muted", "test_container_killed", "FAIL", "no notification of DashboardDown arrived"),
     Saboteur("alert_already_firing", "test_container_killed", "INVALID", "already firing: DashboardDown"),
     Saboteur("no_op_fault", "test_container_killed", "INVALID", "the fault had no visible effect"),
     Saboteur("frozen_observer", "test_container_killed", "INVALID", "the observer stood still"),
-    Saboteur("workload_never_ran", "test_container_killed", "INVALID", "steady state was not reached"),
+    Saboteur(
+        "workload_never_ran",
+        "test_container_killed",
+        "INVALID",
+        '"kind": "ok" of the workload in history-api.jsonl: not within',
+    ),
     Saboteur("row_deleted", "test_redis_killed", "FAIL", "1 of .* acknowledged writes lost"),
     Saboteur("value_changed", "test_redis_killed", "FAIL", "1 corrupt"),
     Saboteur("alias_lost", "test_process_crash", "FAIL", "left behind: .*alias", damaged="dashboard"),
@@ -64,8 +70,18 @@ SABOTEURS = (
     Saboteur("empty_dump", "test_backup_verification", "FAIL", "incomplete|missing-table"),
     Saboteur("wrong_database", "test_backup_verification", "FAIL", "wrong-database"),
     Saboteur("missing_table", "test_backup_verification", "FAIL", "missing-table|rows"),
-    Saboteur("dump_lacks_a_row", "test_database_restore", "FAIL", "rows"),
-    Saboteur("dump_has_another_value", "test_database_restore", "FAIL", "content"),
+    Saboteur(
+        "dump_lacks_a_row",
+        "test_database_restore",
+        "FAIL",
+        r"public\.sales has \d+ rows, and \d+ in the manifest",
+    ),
+    Saboteur(
+        "dump_has_another_value",
+        "test_database_restore",
+        "FAIL",
+        r"the \d+ rows of public\.sales are not those that were dumped",
+    ),
     Saboteur("no_base", "test_backup_verification", "FAIL", "no-base"),
     Saboteur("retention_eats_all", "test_backup_verification", "FAIL", "no-dump"),
     Saboteur("segment_skipped", "test_backup_verification", "FAIL", "wal-gap"),
@@ -90,22 +106,35 @@ SABOTEURS = (
     Saboteur("pitr_too_late", "test_rows_deleted", "FAIL", "rows that were there before the load"),
     Saboteur("partial_left_out", "test_corruption", "FAIL", "No data loss: [1-9]|the RPO is 10 s"),
     Saboteur("receiver_frozen", "test_corruption", "FAIL", "the RPO is 10 s"),
+    Saboteur(
+        "clean_up_pretended",
+        "test_backup_disk_full",
+        "FAIL",
+        "did not remove .*, which the retention no longer",
+    ),
+    Saboteur(
+        "clean_up_of_log",
+        "test_disk_that_fills",
+        "FAIL",
+        "took backups that the retention needs: .*/wal_archive/",
+    ),
     Saboteur("clean_up_by_age", "test_backup_disk_full", "FAIL", "took backups that the retention needs"),
     Saboteur("disk_alert_muted", "test_disk_that_fills", "FAIL", "no notification of DiskAlmostFull arrived"),
     Saboteur("fill_file_left", "test_data_disk_full", "FAIL", "left behind: .*dr-drill-fill-forgotten"),
     Saboteur("switch_deaf", "test_monitoring_killed", "FAIL", "no notification of MonitoringLost arrived"),
-    Saboteur(
-        "series_gone", "test_monitoring_removed", "INVALID|FAIL", "nothing is left from before the outage"
-    ),
+    Saboteur("series_gone", "test_monitoring_removed", "FAIL", "nothing is left from before the outage"),
     # Each of these costs two new sites: the drill ends where no other could begin.
     Saboteur("name_never_moves", "test_site_lost", "FAIL", "DNS updated: .* is 127.0.0.1 "),
     Saboteur(
         "fence_is_down", "test_site_lost", "FAIL", "site a came back and was not fenced: .* takes writes"
     ),
-    Saboteur("standby_of_yesterday", "test_site_lost", "FAIL", "runbook site-lost climbed all its rungs"),
+    # Without its log the base is not laid out: there is a server, and it was never started.
+    Saboteur(
+        "standby_of_yesterday",
+        "test_site_lost",
+        "FAIL",
+        "Database restored: refused: postgres publishes no port",
+    ),
     Saboteur("vault_cut_off", "test_site_lost", "FAIL", "the RPO is 10 s"),
     Saboteur("slot_dropped", "test_site_lost", "FAIL", "the RPO is 10 s"),
-    Saboteur(
-        "partial_left_out", "test_site_lost", "FAIL", "the RPO is 10 s|Data consistent|Database restored"
-    ),
 )

@@ -40,7 +40,14 @@ PROCEDURES = {
     "test_redis_restore",
 }
 """These do not begin with a stack where no alert fires: they make the backups that they need, or have them made."""
-MAKE_BACKUPS = {*PROCEDURES, "test_corruption", "test_rows_deleted", "test_backup_disk_full"}
+MAKE_BACKUPS = {
+    *PROCEDURES,
+    "test_corruption",
+    "test_rows_deleted",
+    "test_data_disk_full",
+    "test_backup_disk_full",
+    "test_disk_that_fills",
+}
 """The drills that have backups made, here and in the vault; that of a lost site makes both sites anew."""
 SITES = "test_site_lost"
 """The drill that may end with both sites made anew: it has twice the time."""

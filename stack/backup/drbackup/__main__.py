@@ -7,9 +7,11 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from drbackup import report
 from drbackup.commands import COMMANDS
-from drbackup.errors import Bad, Cannot
+from drbackup.errors import Bad
 from drbackup.settings import Settings
+from drbackup.status import in_words
 
 OK, BAD, CANNOT = 0, 1, 2
 
@@ -31,16 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         chosen = importlib.import_module(COMMANDS[options.command][0])
         return int(chosen.run(Settings.from_environment(), options))
     except Bad as error:
-        return _said(error, BAD)
-    except (Cannot, OSError) as error:
-        return _said(error, CANNOT)
+        report.say(str(error))
+        return BAD
     except KeyboardInterrupt:
-        return _said("interrupted", CANNOT)
-
-
-def _said(error: object, status: int) -> int:
-    print(f"drbackup: {error}", file=sys.stderr)
-    return status
+        report.say("interrupted")
+    except Exception as error:  # noqa: BLE001 - a traceback's exit status is 1, which says that something is bad
+        report.say(in_words(error))
+    return CANNOT
 
 
 if __name__ == "__main__":

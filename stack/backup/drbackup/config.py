@@ -34,7 +34,6 @@ def make(settings: Settings) -> Manifest:
     """Pack the configuration, read it back, publish it; with the lock held.
 
     :raises Cannot: when there is no whole tarball; nothing is left then.
-    :raises Bad: when it was made, but no tag marks a release.
     """
     started = datetime.now(UTC)
     try:
@@ -55,11 +54,16 @@ def make(settings: Settings) -> Manifest:
     except (OSError, tarfile.TarError) as error:
         raise Cannot(f"no config: {error}") from error
     report.say(f"config {manifest.file}, {report.size(manifest.bytes)}, {count} files")
-    if settings.git and not releases(settings.git):
-        raise Bad(
-            f"{settings.git} has no tag of a release, as v1.0.0-prod: the plan's primary backup of the code"
-        )
     return manifest
+
+
+def check_release(git: Path) -> None:
+    """That a tag marks a release.
+
+    :raises Bad: when none does.
+    """
+    if not releases(git):
+        raise Bad(f"{git} has no tag of a release, as v1.0.0-prod: the plan's primary backup of the code")
 
 
 def releases(git: Path) -> list[str]:

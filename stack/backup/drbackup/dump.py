@@ -124,10 +124,13 @@ def _write(settings: Settings, snapshot: str, path: Path) -> _Written:
     ):
         try:
             written = _compress(process.stdout, target)
+            status = process.wait(_SILENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise Cannot(f"no dump: pg_dump did not end within {_SILENCE_S:g} s of its last word") from None
         except BaseException:
             process.kill()
             raise
-        status = process.wait(_SILENCE_S)
         log.seek(0)
         if status != 0:
             said = last_words(log.read().decode("utf-8", "replace"))

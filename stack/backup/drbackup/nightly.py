@@ -7,10 +7,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from drbackup import base, config, dump, offsite, redis, report, retention
-from drbackup.errors import Bad, Cannot
+from drbackup.errors import Bad
 from drbackup.lock import only_run
 from drbackup.settings import Settings
-from drbackup.status import record
+from drbackup.status import in_words, remembered
+
+_RELEASE = "release"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +21,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """``drbackup nightly``: one that fails does not stop the others; but nothing is removed on a night when one did.
+
+    Except for the release's tag: without one, there are backups all the same.
 
     :raises Bad: naming each that failed.
     :raises Cannot: when another run is at it.
@@ -33,9 +37,11 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         steps.append(("offsite", lambda: offsite.copy(settings)))
     else:
         report.say("no vault is set (DRBACKUP_VAULT): these backups are on this site alone")
+    if git := settings.git:
+        steps.append((_RELEASE, lambda: config.check_release(git)))
     with only_run(settings.root):
         failed = [name for name, step in steps if not _went_well(settings, name, step)]
-        if failed:
+        if set(failed) - {_RELEASE}:
             report.say("retention: nothing is removed after a failure")
         elif not _went_well(settings, "retention", lambda: retention.thin_out(settings, datetime.now(UTC))):
             failed.append("retention")
@@ -46,14 +52,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _went_well(settings: Settings, name: str, step: Callable[[], object]) -> bool:
-    error = ""
     try:
-        step()
-    except (Bad, Cannot, OSError) as caught:
-        error = str(caught)
-        report.say(f"{name}: {error}")
-    try:
-        record(settings.state, name, error)
-    except OSError as caught:
-        report.say(f"{name}: how it ended could not be kept: {caught}")
-    return not error
+        with remembered(settings.state, name):
+            step()
+    except Exception as caught:  # noqa: BLE001 - whatever one step meets, the others are to be made
+        report.say(f"{name}: {in_words(caught)}")
+        return False
+    return True

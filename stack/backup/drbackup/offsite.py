@@ -13,7 +13,7 @@ from drbackup.errors import Bad
 from drbackup.layout import Backup
 from drbackup.lock import only_run
 from drbackup.manifest import Kind, Manifest
-from drbackup.seal import sha256
+from drbackup.seal import differs, sha256
 from drbackup.settings import Settings
 from drbackup.vault import Vault
 
@@ -35,22 +35,32 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 def copy(settings: Settings, *, everything: bool = False) -> None:
     """Copy what the vault has not got; with the lock held.
 
-    Of what was there before, the sizes are compared; and the SHA-256 too, of ``everything``.
+    Of what was there before, the sizes are compared; and the SHA-256 too, of ``everything``. What has changed there is
+    sent again when it is still good here.
 
     :raises Cannot: when the vault cannot be reached, or nobody has named one.
-    :raises Bad: when something that was copied, or lies there, is not what its manifest tells of.
+    :raises Bad: when something is not what its manifest tells of: what was copied, or a backup both there and here.
     """
     vault = Vault.of(settings)
     there = vault.sizes()
     finished = [backup for backup in layout.everything(settings.root) if backup.manifest]
     new = [backup for backup in finished if _path(backup.kind, backup.manifest_path.name) not in there]
-    known = {_path(each.kind, each.path.name): files_of(each) for each in finished if each not in new}
-    bad = [differ for files in known.values() if (differ := _sizes_differ(files, there))]
-    if everything and known:
-        found = vault.sha256([path for files in known.values() for path in files if path in there])
-        bad += [differ for files in known.values() if (differ := digests_differ(files, found))]
-    if new:
-        bad += _send(settings, vault, new)
+    known = [backup for backup in finished if backup not in new]
+    spoiled = {each.path: differ for each in known if (differ := _sizes_differ(files_of(each), there))}
+    whole = [each for each in known if each.path not in spoiled]
+    if everything and whole:
+        found = vault.sha256([path for each in whole for path in files_of(each)])
+        spoiled |= {each.path: differ for each in whole if (differ := digests_differ(files_of(each), found))}
+    bad, again = [], []
+    for each in known:
+        differ = spoiled.get(each.path)
+        if differ and each.manifest and (here := differs(each.path, each.manifest)):
+            bad.append(f"{differ}; and on this site {here}")
+        elif differ:
+            report.say(f"offsite: in the vault {differ}: it is sent again")
+            again.append(each)
+    if new or again:
+        bad += _send(settings, vault, [*new, *again])
     if bad:
         raise Bad(f"in the vault: {'; '.join(dict.fromkeys(bad))}")
     report.say(f"offsite: {len(new)} new, {len(known)} there before")

@@ -1,20 +1,23 @@
 """``drbackup pitr``: a data directory that recovers, when a server is started on it, to a moment or to the last one.
 
-The newest base that ended before the target, and after it all the log there is: complete segments from the vault and
-from the archive, and the one that was still being written (``.partial``) under its real name, since the newest
-transactions are in it. All of it lies in the directory itself: the server needs neither the vault nor the archive to
-be there.
+The newest base that ended before the target, unless the history it lies on was undone since, and after it all the log
+there is: complete segments from the vault and from the archive, and the one that was still being written
+(``.partial``) under its real name, since the newest transactions are in it. All of it lies in the directory itself:
+the server needs neither the vault nor the archive to be there.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,9 +27,10 @@ from drbackup.errors import Bad, Cannot
 from drbackup.layout import Backup, listing
 from drbackup.manifest import Manifest
 from drbackup.report import as_json, say, size
-from drbackup.scratch import hand_over, program
+from drbackup.scratch import hand_over, program, scratch_folder
 from drbackup.settings import Settings
-from drbackup.verify_wal import route_of, wal_folders
+from drbackup.vault import Vault
+from drbackup.verify_wal import route_of, undone, wal_folders
 from drbackup.wal import Inventory, NoWay, Route, Segment, segment_name, take_stock
 
 FORMAT = "dr-pitr/1"
@@ -34,6 +38,7 @@ LATEST = "latest"
 GROWING = ".drbackup-pitr"  # in the directory: what is being laid out, and the sign that it is not done
 LOG = "drbackup_wal"
 SYNC_TIMEOUT_S = 1800
+_LITTLE = 1 << 20  # bytes: a directory that has no room for them has none
 _OURS = re.compile(
     r"\s*(restore_command|recovery_end_command|archive_cleanup_command|recovery_target\w*)\b", re.I
 )
@@ -45,32 +50,38 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--into", type=Path, required=True, metavar="DIR", help="the data directory; must be empty"
     )
+    target_argument(parser)
+    parser.add_argument(
+        "--dir",
+        type=Path,
+        help="the folder of the backups and their log, in place of DRBACKUP_ROOT and the vault's log",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def target_argument(parser: argparse.ArgumentParser) -> None:
+    """The option ``--to``, for :func:`read_target`."""
     parser.add_argument(
         "--to",
         default=LATEST,
         metavar="TIME",
         help="latest, or a moment with its UTC offset, as 2026-11-24T11:59:30+00:00 (default: latest)",
     )
-    parser.add_argument("--dir", type=Path, help="the folder of the backups, in place of DRBACKUP_ROOT")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Lay the directory out; 0 when it is ready to be started.
 
     :raises Bad: when the log does not lead to the target, or no base can be used.
-    :raises Cannot: for a target that is no time, or a directory that is not empty.
+    :raises Cannot: for a target that is no time, a directory that is not empty or has no room, or a vault that does
+        not answer.
     """
     began = time.monotonic()
     target = read_target(options.to)
     root = options.dir or settings.root
-    laid = lay_out(
-        listing(root, "base"),
-        take_stock(wal_folders(root, settings)),
-        options.into,
-        target,
-        settings.age_identity,
-    )
+    bases = listing(root, "base")
+    with _log_folders(root, settings, with_vault=options.dir is None) as folders:
+        laid = lay_out(bases, take_stock(folders), options.into, target, settings.age_identity)
     took = time.monotonic() - began
     newest = laid.route.segments[-1]
     say(
@@ -110,6 +121,26 @@ def read_target(text: str) -> datetime | None:
     return target.astimezone(UTC)
 
 
+@contextmanager
+def _log_folders(root: Path, settings: Settings, *, with_vault: bool) -> Iterator[list[Path]]:
+    """Where the log lies: the vault's first, fetched for a while; the newest is there alone."""
+    here = wal_folders(root, settings)
+    if not with_vault or not settings.vault:
+        if with_vault and root / "wal" not in here:
+            say("no vault is set (DRBACKUP_VAULT): what was written and is not archived yet is not in this")
+        yield here
+        return
+    with scratch_folder(settings.scratch) as folder:
+        say("fetching the log from the vault")
+        try:
+            Vault.of(settings).download("wal", folder / "wal")
+        except Cannot as error:
+            raise Cannot(
+                f"the newest of the log is in the vault alone, and {error}; to do without: --dir {root}"
+            ) from error
+        yield [folder / "wal", *here]
+
+
 @dataclass(frozen=True)
 class LaidOut:
     """What a directory was made of.
@@ -122,8 +153,12 @@ class LaidOut:
     reaches_target: bool
 
 
-def choose_bases(bases: Sequence[Backup], target: datetime | None) -> list[tuple[Backup, Manifest]]:
+def choose_bases(
+    bases: Sequence[Backup], target: datetime | None, log: Inventory
+) -> list[tuple[Backup, Manifest]]:
     """The bases that had ended before the target, the best first: the less log to replay, the sooner it is done.
+
+    What was undone stays so: a base that the newest timeline's history does not lead through is passed over.
 
     :raises Bad: when there is none.
     """
@@ -136,7 +171,17 @@ def choose_bases(bases: Sequence[Backup], target: datetime | None) -> list[tuple
         raise Bad(
             f"no-base: the oldest base was finished at {oldest:%Y-%m-%d %H:%M:%S} UTC, after the target"
         )
-    return sorted(before, key=lambda pair: pair[1].finished_utc, reverse=True)
+    usable = []
+    for base, manifest in sorted(before, key=lambda pair: pair[1].finished_utc, reverse=True):
+        if why := undone(manifest, log):
+            say(f"{base.path.name} is passed over, as undone: {why}")
+        else:
+            usable.append((base, manifest))
+    if not usable:
+        raise Bad(
+            f"no-base: none of the {len(before)} base(s) before the target is of the newest timeline's history"
+        )
+    return usable
 
 
 def lay_out(
@@ -147,45 +192,94 @@ def lay_out(
     A base that turns out to be damaged is passed over for the one before it.
 
     :raises Bad: when no base can be used, or a segment is missing on the way to the target.
-    :raises Cannot: when the directory holds something.
+    :raises Cannot: when the directory holds something, has no room, or another run is at it.
     """
-    candidates = choose_bases(bases, target)
-    _prepare(into)
+    candidates = choose_bases(bases, target, log)
     damaged: list[str] = []
-    for base, manifest in candidates:
-        growing = into / GROWING
-        try:
-            route = route_of(manifest, log)
-        except NoWay as error:
-            _clear(into)
-            raise Bad(f"{error.fault}: from {base.path.name}: {error}") from error
-        say(
-            f"unpacking {base.path.name} ({size(manifest.bytes)}), then {len(route.segments)} segment(s) of WAL"
-        )
-        try:
-            unpack_checked(base.path, manifest, growing, identity)
-        except (Bad, OSError) as error:
-            say(f"{base.path.name} cannot be used: {error}")
-            damaged.append(str(error))
-            _clear(into)
+    with _held(into):
+        for base, manifest in candidates:
             _prepare(into)
-            continue
-        try:
-            _lay_log(growing, route, log)
-            reaches = _reaches(growing / LOG, route, log, target)
-        except BaseException:
-            _clear(into)
-            raise
-        _configure(growing, route, target if reaches else None)
-        hand_over(growing)
-        _move_up(growing, into)
-        return LaidOut(base, route, reaches)
-    _clear(into)
+            try:
+                return _lay_one(base, manifest, log, into, target, identity)
+            except _Damaged as error:
+                say(f"{base.path.name} cannot be used: {error}")
+                damaged.append(str(error))
+                _clear(into)
+            except (OSError, subprocess.SubprocessError) as error:
+                _clear(into)
+                raise Cannot(f"{into} cannot be laid out: {error}") from error
+            except BaseException:
+                _clear(into)
+                raise
     raise Bad(f"no base can be used: {'; '.join(damaged)}")
 
 
-def _prepare(into: Path) -> None:
+class _Damaged(Exception):
+    """A base is not what was written."""
+
+
+def _lay_one(
+    base: Backup,
+    manifest: Manifest,
+    log: Inventory,
+    into: Path,
+    target: datetime | None,
+    identity: Path | None,
+) -> LaidOut:
+    """From one base, in ``into``, which was prepared."""
+    growing = into / GROWING
+    try:
+        route = route_of(manifest, log)
+    except NoWay as error:
+        raise Bad(f"{error.fault}: from {base.path.name}: {error}") from error
+    say(f"unpacking {base.path.name} ({size(manifest.bytes)}), then {len(route.segments)} segment(s) of WAL")
+    try:
+        unpack_checked(base.path, manifest, growing, identity)
+    except (Bad, OSError) as error:
+        if _is_of(into, error):
+            raise Cannot(f"{into} cannot be laid out: {error}") from error
+        raise _Damaged(str(error)) from error
+    _lay_log(growing, route, log)
+    reaches = _reaches(growing / LOG, route, log, target)
+    _configure(growing, route, target if reaches else None)
+    hand_over(growing)
+    _move_up(growing, into)
+    return LaidOut(base, route, reaches)
+
+
+def _is_of(into: Path, error: Exception) -> bool:
+    """Whether the directory is to blame, and not a base: no other base would fare better."""
+    named = error.filename if isinstance(error, OSError) else None
+    if named is not None and Path(str(named)).is_relative_to(into):
+        return True
+    try:
+        # Of a disk that is full, tar says no more than how many bytes it could write.
+        with tempfile.TemporaryFile(dir=into) as file:
+            os.posix_fallocate(file.fileno(), 0, _LITTLE)
+    except OSError:
+        return True
+    return False
+
+
+@contextmanager
+def _held(into: Path) -> Iterator[None]:
+    """Hold the directory, made where it is not there, by a lock on itself: nothing of it is left in there.
+
+    :raises Cannot: when another run holds it.
+    """
     into.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Cannot(f"another run is laying {into} out: nothing was done") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _prepare(into: Path) -> None:
     there = sorted(path.name for path in into.iterdir())
     if GROWING in there:
         say(f"removing what a killed run has left in {into}")

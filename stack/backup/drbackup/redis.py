@@ -60,6 +60,8 @@ def make(settings: Settings) -> Manifest:
             layout.publish(kept, manifest, settings.root)
     except OSError as error:
         raise Cannot(f"no RDB: {error}") from error
+    except (LookupError, ValueError) as error:
+        raise Cannot(f"no RDB: Redis gives an answer that nobody knows: {error!r}") from error
     report.say(f"redis {manifest.file}, {report.size(manifest.bytes)}, checked")
     return manifest
 

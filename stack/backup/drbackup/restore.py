@@ -1,8 +1,9 @@
 """``drbackup restore``: a dump into a database, all of it or nothing.
 
 The DRP's ``gunzip -c | psql`` goes on after an error and says that it succeeded; and where the dump was cut off, what
-came before is kept. Here the first error ends it; and psql, which commits when its input ends, is only given that end
-when the dump was whole, had the SHA-256 of its manifest and ended as pg_dump ends a dump.
+came before is kept. Here the first error ends it; and psql is given the COMMIT only when the dump was whole, had the
+SHA-256 of its manifest and ended as pg_dump ends a dump. An input that ends without it, as when this process is killed,
+is rolled back; ``--single-transaction`` would commit it.
 """
 
 from __future__ import annotations
@@ -130,51 +131,55 @@ def restore_dump(dump: Path, manifest: Manifest, dsn: str, identity: Path | None
         "psql",
         "--no-psqlrc",
         "--quiet",
-        "--single-transaction",
         "-v",
         "ON_ERROR_STOP=1",
         f"--dbname={dsn}",
+        "--output=/dev/null",
+        "--command=BEGIN",
+        "--file=-",
     ]
     with tempfile.TemporaryFile() as said, plain(dump, identity if manifest.encrypted else None) as file:
         with subprocess.Popen(
-            [*command, "--output=/dev/null", "--file=-"],
+            command,
             stdin=subprocess.PIPE,
             stderr=said,
             env={**os.environ, "PGOPTIONS": options, "PGAPPNAME": "drbackup restore"},
         ) as psql:
             try:
-                found = _feed(psql, file)
-                if found is not None:
-                    check_dump(found, manifest)
-                    _end(psql)
+                found = _feed(psql, file, manifest)
+                status = psql.wait(END_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                psql.kill()
+                # Not in its own words: its command line has the password in it.
+                raise Cannot(f"psql did not end within {END_TIMEOUT_S} s, and was killed") from None
             except BaseException:
-                # Before psql sees the end of its input, which is where it commits.
                 psql.kill()
                 raise
-            status = psql.wait(END_TIMEOUT_S)
         if status or found is None:
             said.seek(0)
             raise Fault("restore", f"psql: {_first_error(said.read().decode('utf-8', 'replace'))}")
     return found
 
 
-def _feed(psql: subprocess.Popen[bytes], file: IO[bytes]) -> gz.DumpScan | None:
-    """Give psql the dump; None when it ended before the dump did."""
+def _feed(psql: subprocess.Popen[bytes], file: IO[bytes], manifest: Manifest) -> gz.DumpScan | None:
+    """Give psql the dump, and the COMMIT when that was whole; None when it ended before.
+
+    :raises Fault: as :func:`check_dump`.
+    """
     if psql.stdin is None:
         raise RuntimeError("no pipe to psql")
     try:
         found = gz.scan_stream(file, contents=False, sink=psql.stdin.write)
         psql.stdin.flush()
+        check_dump(found, manifest)
+        psql.stdin.write(b"COMMIT;\n")
+        psql.stdin.close()
     except BrokenPipeError:
+        # What could not be written is tried once more when the pipe is closed.
+        with suppress(BrokenPipeError):
+            psql.stdin.close()
         return None
     return found
-
-
-def _end(psql: subprocess.Popen[bytes]) -> None:
-    """End psql's input, on which it commits; it may have failed over the last of it meanwhile."""
-    with suppress(BrokenPipeError):
-        if psql.stdin is not None:
-            psql.stdin.close()
 
 
 def _first_error(said: str) -> str:

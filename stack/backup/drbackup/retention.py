@@ -25,6 +25,7 @@ from drbackup.offsite import digests_differ, files_of
 from drbackup.seal import differs
 from drbackup.settings import Settings
 from drbackup.vault import Vault
+from drbackup.wal import parse_lsn, segment_name
 
 WAL_FOLDER = "wal/"
 _WAL = re.compile(r"[0-9A-F]{8}([0-9A-F]{16})(\.partial|\.[0-9A-F]{8}\.backup)?")
@@ -78,15 +79,19 @@ def expired(
     return [backup for backup in old if backup is not stays]
 
 
-def obsolete_wal(names: Iterable[str], oldest: Manifest, segment_bytes: int = _SEGMENT_BYTES) -> list[str]:
-    """Which files of WAL come before a base, on whatever timeline; histories never do.
+def obsolete_wal(
+    names: Iterable[str], bases: Sequence[Manifest], segment_bytes: int = _SEGMENT_BYTES
+) -> list[str]:
+    """Which files of WAL come before each of the bases, on whatever timeline; histories never do.
 
-    :param oldest: the oldest base that stays.
+    The lowest position counts, not the oldest base: one made after a recovery to a moment may begin below it.
+
+    :param bases: those that stay; nothing may go where there is none, or one does not say where its WAL begins.
     """
-    if oldest.wal_lsn is None:
+    begins = [parse_lsn(base.wal_lsn) for base in bases if base.wal_lsn]
+    if not begins or len(begins) < len(bases):
         return []
-    high, low = (int(part, 16) for part in oldest.wal_lsn.split("/"))
-    first = f"{high:08X}{low // segment_bytes:08X}"
+    first = segment_name(0, min(begins) // segment_bytes, segment_bytes)[8:]
     matches = {name: _WAL.fullmatch(name) for name in names}
     return sorted(name for name, found in matches.items() if found and found[1] < first)
 
@@ -95,12 +100,8 @@ def _finished(backup: Backup) -> datetime:
     return backup.manifest.finished_utc if backup.manifest else backup.named
 
 
-def _oldest(
-    backups: Sequence[Backup], gone: Sequence[Backup], is_good: Callable[[Backup], bool]
-) -> Manifest | None:
-    staying = sorted((each for each in backups if each not in gone), key=_finished)
-    good = next(filter(is_good, staying), None)
-    return good.manifest if good else None
+def _staying(backups: Sequence[Backup], gone: Sequence[Backup]) -> list[Manifest]:
+    return [each.manifest for each in backups if each.manifest and each not in gone]
 
 
 def _here(settings: Settings, now: datetime, keep: timedelta, dry_run: bool) -> None:
@@ -114,9 +115,9 @@ def _here(settings: Settings, now: datetime, keep: timedelta, dry_run: bool) -> 
             _say(dry_run, str(backup.path))
             if not dry_run:
                 _remove(backup)
-        oldest = _oldest(backups, gone, is_good) if kind == "base" else None
-        if oldest and settings.wal_archive.is_dir():
-            names = obsolete_wal((path.name for path in settings.wal_archive.iterdir()), oldest)
+        if kind == "base" and settings.wal_archive.is_dir():
+            files = (path.name for path in settings.wal_archive.iterdir())
+            names = obsolete_wal(files, _staying(backups, gone))
             _say_wal(dry_run, str(settings.wal_archive), names)
             for name in names if not dry_run else []:
                 (settings.wal_archive / name).unlink(missing_ok=True)
@@ -167,9 +168,9 @@ def _thin_out_there(
         if not dry_run:
             vault.remove([f"{path}.json"])
             vault.remove([file for file in sizes if file == path or file.startswith(f"{path}/")])
-    oldest = _oldest(backups, gone, is_good) if gone and gone[0].kind == "base" else None
+    staying = _staying(backups, gone) if gone and gone[0].kind == "base" else []
     names = [path.removeprefix(WAL_FOLDER) for path in sizes if path.startswith(WAL_FOLDER)]
-    obsolete = obsolete_wal(names, oldest) if oldest else []
+    obsolete = obsolete_wal(names, staying)
     _say_wal(dry_run, f"vault:{WAL_FOLDER}", obsolete)
     if obsolete and not dry_run:
         vault.remove([f"{WAL_FOLDER}{name}" for name in obsolete])

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from drbackup import report
+from drbackup.errors import Bad, Cannot
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,29 @@ def record(state: Path, work: str, error: str = "") -> None:
     new = state / f".{work}.{os.getpid()}"
     new.write_text(json.dumps(asdict(Status(work, now, error, succeeded))), encoding="utf-8")
     new.replace(state / f"{work}.json")
+
+
+@contextmanager
+def remembered(state: Path, work: str) -> Iterator[None]:
+    """Record how what is done meanwhile ends, whatever it raises; that this cannot be kept is said, and no more."""
+    error = "it was interrupted"
+    try:
+        yield
+        error = ""
+    except Exception as caught:
+        error = in_words(caught)
+        raise
+    finally:
+        try:
+            record(state, work, error)
+        except Exception as caught:  # noqa: BLE001 - not only OSError: what was kept before may be damaged
+            report.say(f"{work}: how it ended could not be kept: {in_words(caught)}")
+
+
+def in_words(error: Exception) -> str:
+    """One line; of an error that nobody has foreseen its class, too, without which it may say nothing."""
+    said = " ".join(str(error).split())
+    return said if said and isinstance(error, (Bad, Cannot, OSError)) else f"{type(error).__name__}: {said}"
 
 
 def recorded(state: Path) -> list[Status]:

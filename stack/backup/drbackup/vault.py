@@ -14,10 +14,12 @@ from drbackup.layout import PARTIAL
 from drbackup.programs import run
 from drbackup.settings import Settings
 
-_ANSWER_S = 30.0
+_ANSWER_S = 15.0
 _COPY_S = 4 * 3600.0
 _REMOTE = "VAULT"
 _INCOMING = f"{PARTIAL}incoming"
+# What the receiver has moved out of the way after a recovery to a moment: history that was undone.
+_ASIDE = "/aside.*/**"
 _NOT_HIDDEN = (f"--filter=- /{PARTIAL}*/**",)
 _LISTED = ("--files-from-raw", "-")
 
@@ -101,8 +103,9 @@ class Vault:
         run(self.sftp, timeout_s=_ANSWER_S, stdin="\n".join(lines) + "\n")
 
     def download(self, folder: str, into: Path) -> None:
-        """Copy all that is in a folder to this machine; what is there already and the same is left alone."""
-        self._rclone("copy", "--exclude", f"{PARTIAL}*", self._at(folder), str(into), timeout_s=_COPY_S)
+        """Copy what is in a folder, undone WAL apart, to this machine; what is the same there already is left alone."""
+        without = (f"--exclude={PARTIAL}*", f"--exclude={_ASIDE}")
+        self._rclone("copy", *without, self._at(folder), str(into), timeout_s=_COPY_S)
 
     def discard(self) -> None:
         """Remove what is in the hidden folder."""

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from drbackup.verify_present import Expected, check_present, missing
 from drbackup.verify_wal import check_base_wal, check_newest, read_log, wal_folders
 
 FORMAT = "dr-verify/1"
+NO_KEY = "it is encrypted, and DRBACKUP_AGE_IDENTITY_FILE names no key"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -164,7 +165,8 @@ def _look(task: _Task) -> Finding:
         return finding.failed(Fault("unreadable", str(error)))
     except OSError as error:
         return finding.failed(Fault("unreadable", f"it cannot be read: {error}"))
-    sentence = "" if reached != "checksum" or task.depth == "checksum" else "encrypted: only its checksum"
+    shallow = reached == "checksum" and task.depth != "checksum"
+    sentence = f"only its checksum: {NO_KEY}" if shallow else ""
     return Finding(task.manifest.kind, task.path.name, None, sentence, reached)
 
 
@@ -185,7 +187,10 @@ def _follow_the_log(
             found[task.path] = finding.failed(fault)
         else:
             end = f"rolls forward to {route.segments[-1].path.name}"
-            found[task.path] = Finding("base", finding.name, None, end, "wal")
+            # Of one that is encrypted, and there is no key, it stays said that its contents were not looked at.
+            reached: Depth | None = "wal" if finding.reached == "contents" else finding.reached
+            sentence = "; ".join(filter(None, (finding.sentence, end)))
+            found[task.path] = replace(finding, sentence=sentence, reached=reached)
     finding = Finding("wal", "wal", None, "", "wal")
     try:
         finding = Finding("wal", "wal", None, check_newest(log), "wal")

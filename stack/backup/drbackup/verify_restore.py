@@ -14,8 +14,9 @@ from drbackup.report import say
 from drbackup.restored import try_dump
 from drbackup.scratch import THROWN_AWAY, check_structure, running, scratch_folder, scratch_server
 from drbackup.settings import Settings
-from drbackup.verify_wal import wal_folders
-from drbackup.wal import take_stock
+from drbackup.verify import NO_KEY
+from drbackup.verify_wal import undone, wal_folders
+from drbackup.wal import Inventory, take_stock
 
 REPLAY_TIMEOUT_S = 1800
 # Replay needs what the log was written with; no question is answered until it has come to its end.
@@ -27,20 +28,26 @@ _REPLAYING = {
 
 
 def restore_newest(root: Path, settings: Settings, good: Sequence[Path]) -> Iterator[tuple[Path, Finding]]:
-    """Try the newest dump and the newest base among the ``good``, each as it is done."""
-    ways: dict[Kind, Callable[[Backup, Manifest, Settings, Path], str]] = {"dump": _dump, "base": _base}
+    """Try the newest dump and the newest base among the ``good``, each as it is done.
+
+    Of bases the newest that a recovery would take: not one whose history was undone, unless there is no other.
+    """
+    ways: dict[Kind, Callable[[Backup, Manifest, Settings, Inventory], str]] = {"dump": _dump, "base": _base}
     for kind, way in ways.items():
-        candidates = [backup for backup in listing(root, kind) if backup.path in good]
-        if not candidates:
+        known = [(each, each.manifest) for each in listing(root, kind) if each.manifest and each.path in good]
+        if not known:
             continue
-        backup = candidates[-1]
-        manifest = backup.manifest
-        if manifest is None or (manifest.encrypted and settings.age_identity is None):
+        log = take_stock(wal_folders(root, settings))
+        live = [pair for pair in known if kind != "base" or not undone(pair[1], log)]
+        backup, manifest = (live or known)[-1]
+        if manifest.encrypted and settings.age_identity is None:
+            fault = Fault("no-key", f"it was not restored: {NO_KEY}")
+            yield backup.path, Finding(kind, backup.path.name, None, "", "checksum").failed(fault)
             continue
         say(f"restoring {backup.path.name} into a server of its own")
         finding = Finding(kind, backup.path.name, None, "", "restore")
         try:
-            sentence = way(backup, manifest, settings, root)
+            sentence = way(backup, manifest, settings, log)
             finding = Finding(kind, backup.path.name, None, sentence, "restore")
         except Fault as fault:
             finding = finding.failed(fault)
@@ -49,14 +56,13 @@ def restore_newest(root: Path, settings: Settings, good: Sequence[Path]) -> Iter
         yield backup.path, finding
 
 
-def _dump(backup: Backup, manifest: Manifest, settings: Settings, _root: Path) -> str:
+def _dump(backup: Backup, manifest: Manifest, settings: Settings, _log: Inventory) -> str:
     with scratch_server(settings.scratch) as server:
         found = try_dump(backup.path, manifest, server, settings.age_identity)
     return f"restored: {len(found)} tables, {sum(table.rows for table in found.values())} rows as they were dumped"
 
 
-def _base(backup: Backup, manifest: Manifest, settings: Settings, root: Path) -> str:
-    log = take_stock(wal_folders(root, settings))
+def _base(backup: Backup, manifest: Manifest, settings: Settings, log: Inventory) -> str:
     with scratch_folder(settings.scratch) as folder:
         laid = lay_out([backup], log, folder / "data", None, settings.age_identity)
         with running(folder / "data", folder, _REPLAYING, REPLAY_TIMEOUT_S) as server:

@@ -9,7 +9,16 @@ from pathlib import Path
 from drbackup.findings import Fault
 from drbackup.manifest import Manifest
 from drbackup.settings import Settings
-from drbackup.wal import Inventory, NoWay, Route, check_segment, find_route, parse_lsn, take_stock
+from drbackup.wal import (
+    Inventory,
+    NoWay,
+    Route,
+    check_segment,
+    find_route,
+    left_behind,
+    parse_lsn,
+    take_stock,
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,14 @@ def route_of(manifest: Manifest, inventory: Inventory) -> Route:
     if end is None or manifest.timeline is None:
         raise NoWay("bad-manifest", f"the manifest of {manifest.file} does not say where its WAL ends")
     return find_route(inventory, manifest.timeline, parse_lsn(end))
+
+
+def undone(manifest: Manifest, inventory: Inventory) -> str:
+    """Why a base belongs to a history that a recovery has undone; empty when it does not, or does not say."""
+    end = manifest.wal_end_lsn or manifest.wal_lsn
+    if end is None or manifest.timeline is None:
+        return ""
+    return left_behind(inventory, manifest.timeline, parse_lsn(end))
 
 
 def check_base_wal(manifest: Manifest, log: Log) -> Route:

@@ -183,6 +183,24 @@ def _newest_lineage(log: Inventory, timeline: int, after: int) -> list[tuple[int
     return [(timeline, 0)]
 
 
+def left_behind(log: Inventory, timeline: int, end: int) -> str:
+    """Why the history of the newest timeline does not lead through ``end`` on ``timeline``; empty when it does.
+
+    After a recovery to a moment, what came later on the old timeline is undone; an archive has it all the same.
+    """
+    # One that names no ancestor is not whole: no timeline but the first is without.
+    newest = max((each for each, ancestors in log.histories.items() if ancestors), default=timeline)
+    if newest <= timeline:
+        return ""
+    left = dict(log.histories[newest]).get(timeline)
+    if left is None:
+        return f"timeline {newest} does not descend from its timeline {timeline}"
+    if left < end:
+        at = f"{format_lsn(left)}, before it ends at {format_lsn(end)}"
+        return f"timeline {newest} left its timeline {timeline} at {at}"
+    return ""
+
+
 def check_segment(segment: Segment, log: Inventory, system_identifier: str | None) -> None:
     """Look at a segment's size and first page: is it that segment, of that database?
 

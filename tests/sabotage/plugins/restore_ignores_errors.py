@@ -17,7 +17,7 @@ psql.rename("{_PSQL}.good")
 psql.write_text('''#!/bin/bash
 arguments=()
 for each; do
-    case $each in --single-transaction | ON_ERROR_STOP=1) ;; -v) ;; *) arguments+=("$each") ;; esac
+    case $each in --command=BEGIN | ON_ERROR_STOP=1) ;; -v) ;; *) arguments+=("$each") ;; esac
 done
 exec "$0.good" "${{arguments[@]}}"
 ''')

@@ -6,9 +6,8 @@ from fixtures.drill import Drill
 
 
 def pytest_drill_phase(drill: Drill, phase: str) -> None:
-    patience = {"before": "86400", "stopped": "15"}.get(phase)
-    if patience:
+    patience = {"before": {"DRILL_RECEIVER_PATIENCE": "86400"}, "stopped": None}
+    if phase in patience:
         drill.stack.compose(
-            "up", "--detach", "--wait", "--no-deps", "--no-build", "receiver",
-            env={"DRILL_RECEIVER_PATIENCE": patience},
-        )  # fmt: skip
+            "up", "--detach", "--wait", "--no-deps", "--no-build", "receiver", env=patience[phase]
+        )
