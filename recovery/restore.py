@@ -142,8 +142,9 @@ def _source(stack: Stack, to: str, say: Callable[[str], None]) -> tuple[Sequence
         say("there is no vault: reading this site's own backups, and what of the log is archived")
         return (), "drbackup pitr"
     say("fetching the backups from the other site's vault")
-    # The way between the sites.
-    stack.compose("up", "--detach", "--wait", "--no-deps", "--no-build", "toxiproxy")
+    between = _find(stack, "toxiproxy")
+    if between is None or between.status != "running":
+        stack.compose("up", "--detach", "--wait", "--no-deps", "--no-build", "toxiproxy")
     source = "/var/tmp/fetched"
     return (), f"drbackup fetch --into {source} --to {to} 2>&1 && drbackup pitr --dir {source}"
 

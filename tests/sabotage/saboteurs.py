@@ -99,6 +99,13 @@ SABOTEURS = (
         rotten=True,
     ),
     Saboteur(
+        "health_at_times_200",
+        "test_connections_cut",
+        "FAIL",
+        "health probes were answered as if it were there",
+        rotten=True,
+    ),
+    Saboteur(
         "loses_its_database", "test_connections_exhausted", "FAIL", "Application reconnected: ", rotten=True
     ),
     Saboteur("alert_muted", "test_lock_pile_up", "FAIL", "no notification of DatabaseBlocked arrived"),

@@ -29,7 +29,6 @@ IMPATIENT = {
     "quiet_timeout": (r"\d+ s", "12 s"),
     "steady_state": (r"\d+ s", "3 s"),
     "effect_timeout": (r"\d+ s", "10 s"),
-    "aftermath": (r"\d+ s", "1 s"),
 }
 """What the plan of a rotten stack's drill has instead: nobody waits for minutes for what does not come. Where it
 comes, it takes seconds; nor is load held for a minute to lose more than one of it."""

@@ -10,6 +10,7 @@ import argparse
 import shutil
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from drbackup import layout
@@ -43,9 +44,11 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     vault = Vault.of(settings)
     # Before the log: each base that is known by then has the log that it needs in the vault.
     bases = _known(vault, options.into)
-    vault.download("wal", options.into / "wal")
+    with ThreadPoolExecutor(1) as beside:
+        sizes = beside.submit(vault.sizes)
+        vault.download("wal", options.into / "wal")
+        there = sizes.result()
     say("fetched wal from the vault")
-    there = vault.sizes()
     damaged: list[str] = []
     for base, manifest in choose_bases(bases, target, take_stock([options.into / "wal"])):
         fault = _fetch(vault, base, there)
