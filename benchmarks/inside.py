@@ -21,7 +21,7 @@ AS_STACK: Mapping[str, str] = {
     "wal_level": "replica",
     "max_wal_senders": "6",
     "max_wal_size": "512MB",
-    "wal_compression": "lz4",
+    "wal_compression": "on",
     "shared_buffers": "128MB",
     "maintenance_work_mem": "64MB",
     "max_parallel_maintenance_workers": "2",
