@@ -14,13 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from drbackup import pitr
+from drbackup import data_directory, pitr
+from drbackup.data_directory import GROWING, lay_out
 from drbackup.errors import Bad, Cannot
 from drbackup.layout import Backup, listing, manifest_path, name
 from drbackup.manifest import File, Manifest, read
-from drbackup.pitr import choose_bases, lay_out, read_target
 from drbackup.seal import sha256
 from drbackup.settings import Settings
+from drbackup.target import choose_bases, read_target
 from drbackup.vault import Vault
 from drbackup.wal import Inventory, take_stock
 from hypothesis import given
@@ -97,7 +98,7 @@ def pack(base: Path, auto: str = "") -> None:
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A base that ends in segment 3, and the log up to segment 5, which is partial. Nobody is handed anything."""
-    monkeypatch.setattr(pitr, "hand_over", lambda path: None)
+    monkeypatch.setattr(data_directory, "hand_over", lambda path: None)
     pack(write_base(tmp_path, 3))
     for number in (3, 4):
         write_segment(tmp_path / "wal", number)
@@ -125,7 +126,7 @@ def test_the_partial_segment_lies_under_its_real_name(root: Path) -> None:
     assert (into / "drbackup_wal" / "000000010000000000000005").stat().st_size == SEGMENT
     assert (into / "recovery.signal").exists()
     assert (into / "PG_VERSION").exists()
-    assert not (into / pitr.GROWING).exists()
+    assert not (into / GROWING).exists()
     assert into.stat().st_mode & 0o777 == 0o700
 
 
@@ -147,7 +148,7 @@ def test_the_target_of_an_earlier_recovery_is_forgotten(root: Path) -> None:
 
 
 def test_the_moment_is_written_with_its_offset(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pitr, "_ended_after", lambda *_: True)
+    monkeypatch.setattr(data_directory, "_ended_after", lambda *_: True)
     said = settings_of(laid_out(root, LAST_NIGHT + timedelta(hours=3, microseconds=250)))
     assert "recovery_target_time = '2026-11-24 05:00:00.000250+00'" in said
 
@@ -155,7 +156,7 @@ def test_the_moment_is_written_with_its_offset(root: Path, monkeypatch: pytest.M
 def test_a_log_that_ends_before_the_moment_is_recovered_to_its_end(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pitr, "_ended_after", lambda *_: False)
+    monkeypatch.setattr(data_directory, "_ended_after", lambda *_: False)
     assert "recovery_target_time =" not in settings_of(laid_out(root, LAST_NIGHT + timedelta(hours=3)))
 
 
@@ -164,11 +165,11 @@ def test_a_gap_is_an_error_unless_the_moment_lies_before_it(
 ) -> None:
     (root / "wal" / "000000010000000000000004").unlink()
     for target, beyond in ((None, False), (LAST_NIGHT + timedelta(hours=3), False)):
-        monkeypatch.setattr(pitr, "_ended_after", lambda *_, beyond=beyond: beyond)
+        monkeypatch.setattr(data_directory, "_ended_after", lambda *_, beyond=beyond: beyond)
         with pytest.raises(Bad, match=r"wal-gap: 000000010000000000000004 is not there"):
             laid_out(root, target)
         assert list((root / "into").iterdir()) == [], "nothing that looks like a cluster is left"
-    monkeypatch.setattr(pitr, "_ended_after", lambda *_: True)
+    monkeypatch.setattr(data_directory, "_ended_after", lambda *_: True)
     assert log_of(laid_out(root, LAST_NIGHT + timedelta(hours=3))) == ["000000010000000000000003"]
 
 
@@ -190,7 +191,7 @@ def test_nothing_is_laid_over_anything(root: Path) -> None:
 
 
 def test_what_a_killed_run_has_left_is_done_again(root: Path) -> None:
-    (root / "into" / pitr.GROWING / "base").mkdir(parents=True)
+    (root / "into" / GROWING / "base").mkdir(parents=True)
     (root / "into" / "base").mkdir()
     assert not (laid_out(root) / "base").exists()
 
@@ -251,7 +252,7 @@ def test_where_every_base_was_undone_there_is_none(root: Path) -> None:
 
 
 def test_two_at_once_do_not_take_each_other_for_a_killed_run(root: Path) -> None:
-    growing = root / "into" / pitr.GROWING
+    growing = root / "into" / GROWING
     growing.mkdir(parents=True)
     other = os.open(root / "into", os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
@@ -290,7 +291,7 @@ def test_a_place_that_cannot_be_written_is_not_the_fault_of_every_base(
         if not room:
             raise NO_ROOM
 
-    monkeypatch.setattr(pitr, "unpack_checked", unpack)
+    monkeypatch.setattr(data_directory, "unpack_checked", unpack)
     monkeypatch.setattr(os, "posix_fallocate", allocate)
     with pytest.raises(Cannot, match="into cannot be laid out"):
         laid_out(root)
@@ -303,7 +304,7 @@ def test_no_room_for_the_log(root: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         raise NO_ROOM
 
     monkeypatch.setattr(shutil, "copyfile", copy)
-    monkeypatch.setattr(pitr, "unpack_checked", lambda *_: None)
+    monkeypatch.setattr(data_directory, "unpack_checked", lambda *_: None)
     with pytest.raises(Cannot, match="into cannot be laid out"):
         laid_out(root)
     assert list((root / "into").iterdir()) == []

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from time import monotonic, sleep
 
+from drbackup.data_directory import lay_out
 from drbackup.layout import listing
 from drbackup.manifest import Manifest
-from drbackup.pitr import lay_out
 from drbackup.restore import new_database, restore_dump
 from drbackup.scratch import Server, running, scratch_folder, scratch_server
 from drbackup.wal import DEFAULT_SEGMENT_SIZE, parse_lsn, take_stock

@@ -172,6 +172,8 @@ def test_a_rotten_dump_is_named_by_verification_at_its_depth(
 
 
 def test_everything_is_ok_at_the_deepest(stack: Stack) -> None:
+    execute(stack, "SELECT pg_logical_emit_message(true, 'test', 'a segment is begun')")
+    wait_until(lambda: partial(stack), timeout_s=20, what="it is received")
     code, found = told(stack, "verify", "--depth", "restore")
     assert (code, found["ok"]) == (0, found["total"]), found
     base = next(each for each in found["findings"] if each["kind"] == "base")

@@ -18,10 +18,10 @@ from drbackup.errors import Bad, Cannot
 from drbackup.layout import Backup
 from drbackup.manifest import ManifestError, read
 from drbackup.offsite import files_of
-from drbackup.pitr import choose_bases, read_target, target_argument
 from drbackup.report import say, size
 from drbackup.seal import differs
 from drbackup.settings import Settings
+from drbackup.target import choose_bases, read_target, target_argument
 from drbackup.vault import Vault
 from drbackup.wal import take_stock
 

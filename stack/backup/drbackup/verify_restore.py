@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from drbackup.data_directory import lay_out
 from drbackup.errors import Bad
 from drbackup.findings import Fault, Finding
 from drbackup.layout import Backup, listing
 from drbackup.manifest import Kind, Manifest
-from drbackup.pitr import lay_out
 from drbackup.report import say
 from drbackup.restored import try_dump
 from drbackup.scratch import THROWN_AWAY, check_structure, running, scratch_folder, scratch_server
