@@ -141,7 +141,7 @@ def running(
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=_shut_down_with_parent,
             user=account and account.pw_uid,
             group=account and account.pw_gid,
             extra_groups=account and [],
@@ -263,9 +263,14 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _die_with_parent() -> None:
+def _shut_down_with_parent() -> None:
     """In the child, once it is the server's user: an immediate shutdown when its parent is gone."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+def _die_with_parent() -> None:
+    """In the child: it is killed when its parent is gone. initdb, asked to end, would first finish what it is at."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _remove_left_over(parent: Path) -> None:
