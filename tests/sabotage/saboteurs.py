@@ -11,8 +11,7 @@ class Saboteur:
 
     :param rotten: it is a rotten dashboard (``rotten/NAME.py``), not a plugin (``plugins/NAME.py``).
     :param damaged: a service whose container it leaves damaged, though its settings are as they were.
-    :param also: another one that spoils the same drill in another way, with its own reason: a drill that costs two new
-        sites must notice both.
+    :param also: another one, with its own reason, that spoils the same drill in a way of its own: both must be noticed.
     """
 
     name: str
@@ -66,8 +65,14 @@ SABOTEURS = (
     ),
     Saboteur("row_deleted", "test_redis_killed", "FAIL", "1 of .* acknowledged writes lost"),
     Saboteur("value_changed", "test_redis_killed", "FAIL", "1 corrupt"),
-    Saboteur("alias_lost", "test_process_crash", "FAIL", "left behind: .*alias", damaged="dashboard"),
-    Saboteur("residue_left", "test_process_crash", "FAIL", "left behind: .*forgotten"),
+    Saboteur(
+        "alias_lost",
+        "test_process_crash",
+        "FAIL",
+        "left behind: .*alias",
+        damaged="dashboard",
+        also=("residue_left", "left behind: .*forgotten"),
+    ),
     Saboteur("stale_dump", "test_backup_verification", "FAIL", "stale"),
     Saboteur("truncated_dump", "test_backup_verification", "FAIL", "incomplete"),
     Saboteur("empty_dump", "test_backup_verification", "FAIL", "incomplete|missing-table"),
@@ -124,13 +129,18 @@ SABOTEURS = (
     ),
     Saboteur(
         "clean_up_of_log",
-        "test_disk_that_fills",
+        "test_data_disk_full",
         "FAIL",
         "took backups that the retention needs: .*/wal_archive/",
     ),
     Saboteur("clean_up_by_age", "test_backup_disk_full", "FAIL", "took backups that the retention needs"),
-    Saboteur("disk_alert_muted", "test_disk_that_fills", "FAIL", "no notification of DiskAlmostFull arrived"),
-    Saboteur("fill_file_left", "test_data_disk_full", "FAIL", "left behind: .*dr-drill-fill-forgotten"),
+    Saboteur(
+        "disk_alert_muted",
+        "test_disk_that_fills",
+        "FAIL",
+        "no notification of DiskAlmostFull arrived",
+        also=("fill_file_left", "left behind: .*dr-drill-fill-forgotten"),
+    ),
     Saboteur("switch_deaf", "test_monitoring_killed", "FAIL", "no notification of MonitoringLost arrived"),
     Saboteur("series_gone", "test_monitoring_removed", "FAIL", "nothing is left from before the outage"),
     # Each of these costs two new sites: the drill ends where no other could begin.
