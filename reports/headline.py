@@ -88,13 +88,17 @@ def _data(record: Record) -> Tile:
     label = "Acknowledged writes lost"
     if not ledgers:
         return Tile(label, figures.NOT_MEASURED)
-    lost, acked = sum(ledger.lost for ledger in ledgers), sum(ledger.acked for ledger in ledgers)
+    # Lost after the fault and judged all the same as kept: it was given up with a mistake that was undone.
+    given_up = sum(ledger.lost_after_fault for ledger in ledgers if ledger.verdict is Verdict.PASS)
+    lost, acked = sum(ledger.lost for ledger in ledgers) - given_up, sum(ledger.acked for ledger in ledgers)
     wrong = sum(ledger.corrupt + ledger.duplicate + ledger.phantom for ledger in ledgers)
     detail = (
         f"{figures.plural(wrong, 'row')} corrupt, duplicate or phantom"
         if wrong
         else "no row corrupt or made up"
     )
+    if given_up:
+        detail += f"; {figures.plural(given_up, 'write')} given up with a mistake"
     failed = any(ledger.verdict is Verdict.FAIL for ledger in ledgers)
     return Tile(
         label, f"{figures.count(lost)} of {figures.count(acked)}", detail, Verdict.FAIL if failed else None
