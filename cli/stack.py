@@ -18,6 +18,7 @@ ROOT = Path("reports/out")
 Which = Annotated[
     str, typer.Argument(help="The stack's id, or the folder of its run; the newest when left out.")
 ]
+Named = Annotated[str, typer.Option("--stack", help="The stack's id, or the folder of its run.")]
 SiteName = Annotated[
     Literal["a", "b"], typer.Option("--site", help="Which of the stack's two sites.", show_default=True)
 ]
@@ -92,9 +93,7 @@ def status(which: Which = "latest") -> None:
 
 @app.command()
 def restore(
-    which: Annotated[
-        str, typer.Option("--stack", help="The stack's id, or the folder of its run.")
-    ] = "latest",
+    which: Named = "latest",
     to: Annotated[
         str, typer.Option("--to", metavar="TIME", help="latest, or a moment as 2026-11-24T11:59:30+00:00.")
     ] = "latest",
@@ -124,9 +123,7 @@ def restore(
 
 @app.command(name="restore-cache")
 def restore_cache(
-    which: Annotated[
-        str, typer.Option("--stack", help="The stack's id, or the folder of its run.")
-    ] = "latest",
+    which: Named = "latest",
     site: SiteName = "a",
 ) -> None:
     """Restore what a stack's Redis had when it was backed up; what it has had since is given up.
@@ -141,9 +138,7 @@ def restore_cache(
 
 @app.command()
 def standby(
-    which: Annotated[
-        str, typer.Option("--stack", help="The stack's id, or the folder of its run.")
-    ] = "latest",
+    which: Named = "latest",
     site: SiteName = "b",
 ) -> None:
     """Make a site that serves no longer the standby: its vault runs on, the rest and its data are removed.

@@ -29,10 +29,10 @@ from stack.stack import Stack
 
 DATA = "/var/lib/postgresql/data"
 VAULT = "/vault"
-GENERATION = (
-    "DRILL_POSTGRES_GENERATION"  # of the volume that server and holder are made on, as Compose has it
-)
-SERVED = "DRILL_POSTGRES_SERVED"  # the last that was not given up half-way
+# Generations of the database's volume: what server and holder are made on, as Compose has it; the last that was not
+# given up half-way; the last that was begun.
+GENERATION = "DRILL_POSTGRES_GENERATION"
+SERVED = "DRILL_POSTGRES_SERVED"
 NEWEST = "DRILL_POSTGRES_NEWEST"
 KEEPS_LABEL = "dr.keeps"
 LATEST = "latest"
@@ -89,11 +89,12 @@ def _lay_out(stack: Stack, to: str, say: Callable[[str], None]) -> None:
     stack.set_variable(GENERATION, f"-{newest}")
     _remake(stack)
     fresh = volume_at(stack.container("postgres"), DATA)
-    options, command = _source(stack, shlex.quote(to), say)
+    moment = shlex.quote(to)
+    options, command = _source(stack, moment, say)
     say(f"laying {fresh} out")
     said = stack.compose(
         "run", "--rm", "--no-deps", "--no-TTY", "--volume", f"{fresh}:/restore", *options, "backup",
-        "sh", "-c", f"{command} --into /restore --to {shlex.quote(to)} 2>&1",
+        "sh", "-c", f"{command} --into /restore --to {moment} 2>&1",
         timeout_s=LAY_OUT_TIMEOUT_S,
     )  # fmt: skip
     for line in said.splitlines():
