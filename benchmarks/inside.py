@@ -22,7 +22,7 @@ AS_STACK: Mapping[str, str] = {
     "max_wal_senders": "6",
     "max_wal_size": "512MB",
     "wal_compression": "on",
-    "shared_buffers": "128MB",
+    "shared_buffers": "768MB",
     "maintenance_work_mem": "64MB",
     "max_parallel_maintenance_workers": "2",
     "max_parallel_workers_per_gather": "0",

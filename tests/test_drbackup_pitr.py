@@ -113,7 +113,11 @@ def laid_out(root: Path, target: datetime | None = None) -> Path:
 
 
 def log_of(into: Path) -> Sequence[str]:
-    return sorted(path.name for path in (into / "drbackup_wal").iterdir())
+    own = into / "pg_wal"
+    archived = {path.stem for path in (own / "archive_status").glob("*.done")}
+    found = sorted(path.name for path in own.iterdir() if path.is_file())
+    assert archived == set(found)
+    return found
 
 
 def settings_of(into: Path) -> str:
@@ -123,7 +127,7 @@ def settings_of(into: Path) -> str:
 def test_the_partial_segment_lies_under_its_real_name(root: Path) -> None:
     into = laid_out(root)
     assert log_of(into) == [f"00000001{0:08X}{number:08X}" for number in (3, 4, 5)]
-    assert (into / "drbackup_wal" / "000000010000000000000005").stat().st_size == SEGMENT
+    assert (into / "pg_wal" / "000000010000000000000005").stat().st_size == SEGMENT
     assert (into / "recovery.signal").exists()
     assert (into / "PG_VERSION").exists()
     assert not (into / GROWING).exists()

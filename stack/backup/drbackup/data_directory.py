@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -99,13 +100,16 @@ def _lay_one(
         raise Bad(f"{error.fault}: from {base.path.name}: {error}") from error
     say(f"unpacking {base.path.name} ({size(manifest.bytes)}), then {len(route.segments)} segment(s) of WAL")
     try:
-        unpack_checked(base.path, manifest, growing, identity)
+        with ThreadPoolExecutor(1) as beside:
+            log_laid = beside.submit(_lay_log, growing, route, log)
+            unpack_checked(base.path, manifest, growing, identity)
     except (Bad, OSError) as error:
         if _is_of(into, error):
             raise Cannot(f"{into} cannot be laid out: {error}") from error
         raise _Damaged(str(error)) from error
-    _lay_log(growing, route, log)
+    log_laid.result()
     reaches = _reaches(growing / LOG, route, log, target)
+    _hand_over_log(growing)
     _configure(growing, route, target if reaches else None)
     hand_over(growing)
     _move_up(growing, into)
@@ -166,7 +170,7 @@ def _clear(into: Path) -> None:
 
 
 def _lay_log(growing: Path, route: Route, log: Inventory) -> None:
-    """Put the segments, and every history that there is, where the server will ask for them.
+    """Copy the segments, and every history that there is, into a folder of their own.
 
     Of histories those of other timelines too: the server looks for a number that is free.
     """
@@ -175,10 +179,24 @@ def _lay_log(growing: Path, route: Route, log: Inventory) -> None:
     for segment in route.segments:
         shutil.copyfile(segment.path, folder / segment.name)
         if segment.partial:
-            # The server takes a segment from an archive at its full size only.
+            # The server takes a segment at its full size only.
             os.truncate(folder / segment.name, log.segment_size)
     for path in log.history_files.values():
         shutil.copyfile(path, folder / path.name)
+
+
+def _hand_over_log(growing: Path) -> None:
+    """Move the log to where the server keeps its own, marked as archived, as pg_basebackup leaves what it brings.
+
+    There the server reads it as it lies; a restore_command would copy and sync every segment once more.
+    """
+    own = growing / "pg_wal"
+    archived = own / "archive_status"
+    archived.mkdir(exist_ok=True)
+    for path in sorted((growing / LOG).iterdir()):
+        path.replace(own / path.name)
+        (archived / f"{path.name}.done").touch()
+    (growing / LOG).rmdir()
 
 
 def _reaches(folder: Path, route: Route, log: Inventory, target: datetime | None) -> bool:
@@ -227,8 +245,7 @@ def _configure(growing: Path, route: Route, target: datetime | None) -> None:
     kept = [line for line in auto.read_text(encoding="utf-8").splitlines() if not _OURS.match(line)]
     lines = [
         *kept,
-        f'restore_command = \'test -f "{LOG}/%f" && cp "{LOG}/%f" "%p"\'',
-        f"recovery_end_command = 'rm -rf {LOG}'",
+        "restore_command = 'false'",  # one must be given: for all that is not in pg_wal
         f"recovery_target_timeline = '{route.timeline}'",
         "recovery_target_action = 'promote'",
     ]

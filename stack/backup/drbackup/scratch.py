@@ -190,13 +190,15 @@ def check_structure(server: Server, databases: Sequence[str]) -> str | None:
 
 
 def memory() -> dict[str, str]:
-    """How much memory a server may take: what its container may, shared among what else is there."""
+    """How much memory a server may take: what its container may, shared among what else is there.
+
+    Not for sorting: an index is built faster from runs that fit a core's cache than from one that is as large as can
+    be (6.5 million texts: 6.0 s with the server's own 64 MB, 7.4 s with 1 GB).
+    """
     limit = _memory_limit()
     shared = min(max(limit // 8, 32 << 20), 512 << 20)
-    work = min(max(limit // 6, 64 << 20), 1 << 30)
     return {
         "shared_buffers": f"{shared >> 20}MB",
-        "maintenance_work_mem": f"{work >> 20}MB",
         "max_parallel_maintenance_workers": str(len(os.sched_getaffinity(0))),
     }
 
