@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from drbackup import contents
+from drbackup.restore import session_options
 
 from stack.stack import ExecResult, Stack
 from stack.wait import wait_until
@@ -225,6 +226,15 @@ def test_a_bad_dump_changes_nothing(stack: Stack, forged: str) -> None:
     assert execute(stack, "SELECT 1 FROM pg_database WHERE datname = 'restored'") == []
 
 
+def test_the_pages_of_new_indexes_are_compressed_cheaply_where_the_session_may_say_so(stack: Stack) -> None:
+    assert session_options(stack.dsn()) == "-c wal_compression=lz4"
+    execute(stack, "CREATE ROLE plain LOGIN PASSWORD 'plain'")
+    try:
+        assert session_options(f"{stack.dsn()} user=plain password=plain") == ""
+    finally:
+        execute(stack, "DROP ROLE plain")
+
+
 # The first part of the dump, and no more until the writer is gone.
 SLOW_PSQL = """#!/bin/sh
 { head -c 2000000; until [ -e /slow/killed ]; do sleep 0.05; done; } | /usr/lib/postgresql/17/bin/psql "$@"
@@ -357,6 +367,16 @@ def test_recovery_to_the_latest_moment_has_what_is_only_in_the_partial_segment(
     assert done.exit_code == 0, done.output
     assert ".partial" in done.output
     assert recovered(stack, volume, NOTES) == [(1,), (2,), (3,)]
+
+
+def test_the_log_that_was_restored_is_not_archived_again(
+    stack: Stack, moments: list[str], volume: str
+) -> None:
+    assert pitr(stack, volume).exit_code == 0
+    marks = "SELECT name FROM pg_ls_archive_statusdir() WHERE name ~ '^00000001'"
+    found = [name for (name,) in recovered(stack, volume, marks)]
+    assert found
+    assert [name for name in found if not name.endswith(".done")] == []
 
 
 def test_without_the_partial_segment_the_newest_writes_are_lost(

@@ -143,7 +143,7 @@ def restore_dump(dump: Path, manifest: Manifest, dsn: str, identity: Path | None
             command,
             stdin=subprocess.PIPE,
             stderr=said,
-            env={**os.environ, "PGOPTIONS": _options(dsn), "PGAPPNAME": "drbackup restore"},
+            env={**os.environ, "PGOPTIONS": session_options(dsn), "PGAPPNAME": "drbackup restore"},
         ) as psql:
             try:
                 found = _feed(psql, file, manifest)
@@ -161,7 +161,7 @@ def restore_dump(dump: Path, manifest: Manifest, dsn: str, identity: Path | None
     return found
 
 
-def _options(dsn: str) -> str:
+def session_options(dsn: str) -> str:
     """What the session is told: to compress the pages of new indexes, all of which are logged, in the cheap way.
 
     With ``pglz``, which ``wal_compression = on`` means, building an index of texts took 10.1 s, with ``lz4`` 5.9 s.
