@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,15 @@ def test_a_journal_is_healed_from_the_file_alone(tmp_path: Path) -> None:
     assert heal_run(tmp_path, timeout_s=1).healed == []
 
 
-def test_ctrl_c_waits_until_healing_is_done() -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as a terminal has it; what a shell starts in the background is deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_waits_until_healing_is_done(interruptible: None) -> None:
     done: list[Any] = []
 
     def interrupted_work() -> None:
