@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 from drbackup import verify as command
 from drbackup.errors import Cannot
-from drbackup.findings import DEPTHS, Depth, Finding, summary
+from drbackup.findings import DEPTHS, Depth, Fault, Finding, summary
 from drbackup.layout import folder, listing, manifest_path, name
 from drbackup.manifest import Manifest, read
 from drbackup.settings import Settings
 from drbackup.verify import verify
 from drbackup.verify_present import Expected
+from drbackup.verify_wal import check_newest, read_log
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -351,6 +352,14 @@ def test_a_segment_that_is_missing(rolled: Path) -> None:
     assert (finding.kind, finding.fault) == ("base", "wal-gap")
     assert "000000010000000000000005 is not there" in finding.sentence
     assert not faults(rolled, "contents", WITH_BASE)
+
+
+def test_a_segment_that_the_archive_command_said_yes_to_and_nobody_has_is_a_gap(rolled: Path) -> None:
+    log = read_log([rolled / "wal"], None)
+    assert "complete segment(s)" in check_newest(log, None)
+    assert "complete segment(s)" in check_newest(log, "000000010000000000000005")
+    with pytest.raises(Fault, match="000000010000000000000009 is in the archive, and it is not"):
+        check_newest(log, "000000010000000000000009")
 
 
 def test_a_segment_of_another_cluster_or_none(rolled: Path) -> None:

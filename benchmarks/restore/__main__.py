@@ -1,4 +1,4 @@
-"""Dump and restore of a database of 1 GB and more, against the DRP's own commands, by turns, in one run; medians.
+"""Dump and restore of a database of 1 GB and more, against the DRP's own commands, in one run; medians.
 
 ``python -m benchmarks.restore [ROWS [ROUNDS]]``: about six minutes on two cores, and 4 GB under Docker's data root.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, perf_counter, sleep
 
 from drbackup.data_directory import lay_out
 from drbackup.layout import listing
@@ -18,6 +18,7 @@ from benchmarks.inside import AS_STACK, DATABASE, compare, drbackup, psql, shell
 WAL_BYTES = 850 << 20
 UPDATED = 20_000  # sales in one statement
 ARCHIVING_S = 120
+CONTENT = "SELECT count(*), sum(quantity) FROM sales"
 
 
 def main(rows: int, rounds: int) -> int:
@@ -33,21 +34,23 @@ def main(rows: int, rounds: int) -> int:
         met.append(logical(server, folder, drps, rounds))
         drbackup(server, folder, "base")
         archive(server, folder)
+        content = psql(server, CONTENT)
         met.append(
             compare(
                 "restore: gunzip | psql / base, no replay",
                 drps,
-                [physical(folder, "none") for _ in range(rounds)],
+                [physical(folder, "none", content) for _ in range(rounds)],
                 10,
                 "the disk: a copy of the base, and its sync",
             )
         )
         write_wal(server, folder, rows)
+        content = psql(server, CONTENT)
         met.append(
             compare(
                 f"restore: gunzip | psql / base and {log_size(folder) >> 20} MB of WAL",
                 drps,
-                [physical(folder, "wal") for _ in range(rounds)],
+                [physical(folder, "wal", content) for _ in range(rounds)],
                 3,
                 "replay, which one core does",
             )
@@ -104,8 +107,8 @@ def logical(server: Server, folder: Path, drps: list[float], rounds: int) -> boo
     return compare("restore: gunzip | psql / into a scratch server", drps, scratch, 1.25, limit) and met
 
 
-def physical(folder: Path, wal: str) -> float:
-    """Seconds from an empty directory to a server that answers and has ended its recovery."""
+def physical(folder: Path, wal: str, content: str) -> float:
+    """Seconds from an empty directory to a server that answers, has ended its recovery, and holds ``content``."""
     log = take_stock([folder / "backups" / "wal"])
     if wal == "none":
         # To the end of the base: the segment that it ends in, and no more.
@@ -115,14 +118,14 @@ def physical(folder: Path, wal: str) -> float:
         ends = parse_lsn(base.wal_end_lsn) // log.segment_size
         log.complete = {key: segment for key, segment in log.complete.items() if key[1] <= ends}
     settings = {**AS_STACK, "hot_standby": "off", "archive_mode": "off"}
-
-    def restore(into: Path) -> None:
-        lay_out(listing(folder / "backups", "base"), log, into / "data", None)
-        with running(into / "data", into, settings, 600):
-            pass
-
     with scratch_folder(folder) as into:
-        return timed(lambda: restore(into))
+        began = perf_counter()
+        lay_out(listing(folder / "backups", "base"), log, into / "data", None)
+        with running(into / "data", into, settings, 600) as server:
+            took = perf_counter() - began
+            if (found := psql(server, CONTENT)) != content:
+                raise SystemExit(f"restored was {found}, and not {content}")
+    return took
 
 
 def write_wal(server: Server, folder: Path, sales: int) -> None:

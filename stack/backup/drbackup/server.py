@@ -7,10 +7,13 @@ from typing import Any
 
 import psycopg
 
+from drbackup import contents
+
 _QUESTION = """
     SELECT current_setting('server_version'), system_identifier::text, pg_current_wal_lsn()::text,
            ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
     FROM pg_control_system()"""
+_ARCHIVED = "SELECT last_archived_wal FROM pg_stat_archiver WHERE last_archived_wal ~ '^[0-9A-F]{24}$'"
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,13 @@ def ask(connection: psycopg.Connection[Any]) -> Server:
     if row is None:
         raise psycopg.DataError("the server says nothing of itself")
     return Server(*row)
+
+
+def last_archived(dsn: str) -> str | None:
+    """The segment that the archive command has last said yes to; None when it was asked for none yet.
+
+    :raises psycopg.Error: when the server cannot be asked.
+    """
+    with contents.connect(dsn) as connection:
+        row = connection.execute(_ARCHIVED).fetchone()
+    return str(row[0]) if row else None

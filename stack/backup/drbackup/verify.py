@@ -25,7 +25,7 @@ from drbackup.report import as_json, say
 from drbackup.settings import Settings
 from drbackup.verify_contents import check_contents
 from drbackup.verify_present import Expected, check_present, missing
-from drbackup.verify_wal import check_base_wal, check_newest, read_log, wal_folders
+from drbackup.verify_wal import check_base_wal, check_newest, read_log, said_to_be_archived, wal_folders
 
 FORMAT = "dr-verify/1"
 NO_KEY = "it is encrypted, and DRBACKUP_AGE_IDENTITY_FILE names no key"
@@ -176,6 +176,7 @@ def _follow_the_log(
     bases = [task for task in tasks if task.manifest.kind == "base"]
     folders = wal_folders(root, settings)
     say(f"following the WAL in {', '.join(map(str, folders)) or 'no folder'} from {len(bases)} base(s)")
+    archived = said_to_be_archived(settings)
     log = read_log(folders, bases[-1].manifest.system_identifier if bases else None)
     for task in bases:
         finding = found[task.path]
@@ -193,7 +194,7 @@ def _follow_the_log(
             found[task.path] = replace(finding, sentence=sentence, reached=reached)
     finding = Finding("wal", "wal", None, "", "wal")
     try:
-        finding = Finding("wal", "wal", None, check_newest(log), "wal")
+        finding = Finding("wal", "wal", None, check_newest(log, archived), "wal")
     except Fault as fault:
         finding = finding.failed(fault)
     found[root / "wal"] = finding

@@ -6,8 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
+from drbackup import contents
 from drbackup.findings import Fault
 from drbackup.manifest import Manifest
+from drbackup.report import say
+from drbackup.server import last_archived
 from drbackup.settings import Settings
 from drbackup.wal import (
     Inventory,
@@ -85,17 +90,33 @@ def check_base_wal(manifest: Manifest, log: Log) -> Route:
     return route
 
 
-def check_newest(log: Log) -> str:
+def said_to_be_archived(settings: Settings) -> str | None:
+    """The segment that the server has let go of last, since its archive command said yes; None when nobody knows."""
+    if not settings.wal_archive.is_dir():
+        return None
+    try:
+        return last_archived(contents.dsn_of(settings))
+    except psycopg.Error:
+        say("the database does not answer: whether the newest of its log is in the archive is not known")
+        return None
+
+
+def check_newest(log: Log, archived: str | None) -> str:
     """Look at the log as a whole, whatever base it belongs to.
 
+    :param archived: a segment that the server says is in the archive, as it said before the log was read.
     :returns: what there is, for people.
-    :raises Fault: ``no-wal``, ``wal-segment``.
+    :raises Fault: ``no-wal``, ``wal-segment``, ``wal-gap``.
     """
     inventory = log.inventory
     if not inventory.complete and not inventory.partial:
         raise Fault("no-wal", "no segment of write-ahead log is there: all since the last base would be lost")
     for fault in log.bad.values():
         raise fault
+    if archived and archived not in {segment.name for segment in inventory.complete.values()}:
+        raise Fault(
+            "wal-gap", f"the archive command said that {archived} is in the archive, and it is not there"
+        )
     newest = max(
         [*inventory.complete.values(), *inventory.partial.values()], key=lambda s: (s.timeline, s.number)
     )
