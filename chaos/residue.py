@@ -90,7 +90,7 @@ def _services(
 def _container(service: str, before: ContainerState, after: ContainerState) -> Iterator[str]:
     if after.status != before.status:
         yield f"{service} is {after.status}, not {before.status}"
-    elif after.health != before.health:
+    elif after.health != before.health and (before.health, after.health) != ("starting", "healthy"):
         yield f"{service} is {after.health or 'without a health check'}, not {before.health or 'without one'}"
     if after.image != before.image:
         yield f"{service} runs the image {after.image}, not {before.image}"

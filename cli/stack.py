@@ -98,6 +98,14 @@ def restore(
         str, typer.Option("--to", metavar="TIME", help="latest, or a moment as 2026-11-24T11:59:30+00:00.")
     ] = "latest",
     site: SiteName = "a",
+    without_vault: Annotated[
+        bool,
+        typer.Option(
+            "--without-vault",
+            help="From this site's own backups: for when the other site does not answer. "
+            "What is not archived yet is given up.",
+        ),
+    ] = False,
 ) -> None:
     """Restore a stack's database into a fresh volume, rolled forward to a moment or to the last one.
 
@@ -112,11 +120,12 @@ def restore(
     from stack.compose import ComposeError
 
     try:
-        kept = carry_out(_site(which, site), to, typer.echo)
+        kept = carry_out(_site(which, site), to, typer.echo, without_vault=without_vault)
     except ComposeError as error:
         raise UserError(
             f"the database was not restored: {error}",
-            "`dr backup verify` says what is wrong with each backup; what was there before is kept",
+            "`dr backup verify` says what is wrong with each backup; what was there before is kept; "
+            "where the other site does not answer: --without-vault",
         ) from error
     typer.echo(f"restored; kept: {', '.join(kept)}" if kept else "restored")
 

@@ -27,6 +27,7 @@ def test_redis_restore(procedure: Procedure) -> None:
     with procedure:
         procedure.phase("keys that the RDB must hold")
         kept = fill(procedure.stack)
+        procedure.afterwards(lambda: forget(procedure.stack, kept))
         procedure.phase("backing up")
         made = procedure.act(
             SECTION,
@@ -68,4 +69,3 @@ def test_redis_restore(procedure: Procedure) -> None:
         )
         procedure.validate("redis-accepting", "cache-rebuilding")
         procedure.took("restore", time.monotonic() - lost, rto_s)
-        forget(procedure.stack, kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 
 import pytest
@@ -14,6 +15,7 @@ from recovery.answers import answer_of
 from reports.record import LedgerRecord
 
 SALES = 100
+DROP = 'psql -U postgres -c "DROP DATABASE IF EXISTS test_restore"'
 
 
 @pytest.mark.monthly_drill(
@@ -52,6 +54,8 @@ def test_database_restore(procedure: Procedure) -> None:
             procedure.box("restored", "Latest backup restored, content verified", ran.ok, tested["sentence"])
             procedure.took("restore", tested["seconds"], rto_s)
         procedure.phase("reading the sales back")
+        # Whatever comes: a database of that name on the server that serves is nobody's.
+        procedure.afterwards(lambda: procedure.stack.exec("postgres", shlex.split(DROP)))
         restored = procedure.step(
             4,
             "docker exec {backup} sh -c 'drbackup restore --into test_restore"
@@ -77,7 +81,7 @@ def test_database_restore(procedure: Procedure) -> None:
             procedure.box("integrity", "Data integrity", False, restored.output.strip()[-300:])
         cleaned = procedure.step(
             5,
-            'docker exec {postgres} psql -U postgres -c "DROP DATABASE IF EXISTS test_restore"',
+            f"docker exec {{postgres}} {DROP}",
             "DROP DATABASE",
             settings.step_timeout.total_seconds(),
         )

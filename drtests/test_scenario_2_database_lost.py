@@ -66,6 +66,7 @@ def test_connections_exhausted(drill: Drill) -> None:
         drill.hold_steady_state()
         drill.inject(ExhaustConnections(drill.stack, "postgres"))
         drill.detect("DatabaseConnectionsHigh", "DatabaseDown", "DatabaseUnreachable")
+        drill.expect_refusals("health", "write", every=True)
         drill.recover("database-lost")
         drill.verify()
 
@@ -79,6 +80,7 @@ def test_corruption(drill: Drill, backed_up: None) -> None:
         drill.hold_steady_state(cover_rpo=True)
         drill.inject(CorruptData(drill.stack, "postgres"))
         drill.detect("DatabaseDown", "DatabaseUnreachable")
+        drill.expect_refusals("health", "write", every=True)
         drill.recover("database-lost")
         drill.verify()
 

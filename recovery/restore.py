@@ -23,9 +23,11 @@ import docker.errors
 from docker.models.containers import Container
 
 from plan.errors import UserError
+from recovery.database import ask_database
 from recovery.volumes import volume_at
 from stack.compose import ComposeError
 from stack.stack import Stack
+from stack.wait import NotReached, wait_until
 
 DATA = "/var/lib/postgresql/data"
 VAULT = "/vault"
@@ -38,36 +40,54 @@ KEEPS_LABEL = "dr.keeps"
 LATEST = "latest"
 LAY_OUT_TIMEOUT_S = 7200  # the longest RTO of the plan, that of a lost site
 START_TIMEOUT_S = 300
+REPLAY_TIMEOUT_S = 7200
 
 
-def restore(stack: Stack, to: str, say: Callable[[str], None]) -> list[str]:
+def restore(stack: Stack, to: str, say: Callable[[str], None], *, without_vault: bool = False) -> list[str]:
     """Put a restored database in the place of the damaged one, which is kept, or where there is none yet.
 
     Where nothing can be laid out, as when no backup leads so far, what was there before is put back.
 
     :param to: ``latest``, or a moment with its UTC offset.
     :param say: told, in a few words, what is being done.
+    :param without_vault: with this site's own backups alone: what is not archived yet is given up.
     :returns: the names of the volumes that are kept, the oldest first; none where there was no database.
     :raises UserError: when ``to`` is no such moment, or the database keeps its data on no volume; nothing is done then.
-    :raises stack.compose.ComposeError: when a command fails, with its words.
+        When there is no room, or no engine.
+    :raises stack.compose.ComposeError: when a command fails, with its words, or the log is not replayed in time.
     """
     _check_moment(to)
     server = _find(stack, "postgres")
     if server is not None:
         _retire(stack, server, say)
     try:
-        _lay_out(stack, to, say)
-    except ComposeError:
+        _lay_out(stack, to, say, without_vault)
+    except (ComposeError, UserError):
         if server is not None:
             say("nothing could be laid out: what was there before is put back")
             _put_back(stack)
         raise
+    # From here on it is what there is: were this killed, nobody may go back to the damaged one.
+    stack.set_variable(SERVED, stack.variables[GENERATION])
     say("starting the server: it replays the log")
     stack.compose(
         "up", "--detach", "--wait", "--no-deps", "--no-build", "postgres", timeout_s=START_TIMEOUT_S
     )
-    stack.set_variable(SERVED, stack.variables[GENERATION])
+    _await_end_of_recovery(stack)
     return [str(keeper.labels[KEEPS_LABEL]) for keeper in _keepers(stack)]
+
+
+def _await_end_of_recovery(stack: Stack) -> None:
+    """Wait until the log is replayed: the server answers before, but takes no writes."""
+    try:
+        wait_until(
+            lambda: ask_database(stack, "SELECT NOT pg_is_in_recovery()")[0],
+            timeout_s=REPLAY_TIMEOUT_S,
+            what="the log is replayed",
+            every_s=0.1,
+        )
+    except NotReached as error:
+        raise ComposeError(f"the server is up, and its recovery has not ended: {error}") from error
 
 
 def _check_moment(to: str) -> None:
@@ -82,7 +102,7 @@ def _check_moment(to: str) -> None:
     )
 
 
-def _lay_out(stack: Stack, to: str, say: Callable[[str], None]) -> None:
+def _lay_out(stack: Stack, to: str, say: Callable[[str], None], without_vault: bool) -> None:
     """A fresh volume, and in it a data directory that recovers to ``to``."""
     newest = int(stack.variables.get(NEWEST, "0")) + 1
     stack.set_variable(NEWEST, str(newest))
@@ -90,7 +110,7 @@ def _lay_out(stack: Stack, to: str, say: Callable[[str], None]) -> None:
     _remake(stack)
     fresh = volume_at(stack.container("postgres"), DATA)
     moment = shlex.quote(to)
-    options, command = _source(stack, moment, say)
+    options, command = _own(say) if without_vault else _source(stack, moment, say)
     say(f"laying {fresh} out")
     said = stack.compose(
         "run", "--rm", "--no-deps", "--no-TTY", "--volume", f"{fresh}:/restore", *options, "backup",
@@ -140,14 +160,18 @@ def _source(stack: Stack, to: str, say: Callable[[str], None]) -> tuple[Sequence
         say("reading the backups in this site's vault")
         return ("--volume", f"{volume_at(vault, VAULT)}:{VAULT}:ro"), f"drbackup pitr --dir {VAULT}"
     if not stack.variables.get("DRILL_VAULT"):
-        say("there is no vault: reading this site's own backups, and what of the log is archived")
-        return (), "drbackup pitr"
+        return _own(say)
     say("fetching the backups from the other site's vault")
     between = _find(stack, "toxiproxy")
     if between is None or between.status != "running":
         stack.compose("up", "--detach", "--wait", "--no-deps", "--no-build", "toxiproxy")
     source = "/var/tmp/fetched"
     return (), f"drbackup fetch --into {source} --to {to} 2>&1 && drbackup pitr --dir {source}"
+
+
+def _own(say: Callable[[str], None]) -> tuple[Sequence[str], str]:
+    say("without a vault: reading this site's own backups, and what of the log is archived")
+    return (), "drbackup pitr --dir /backups"
 
 
 def keep(stack: Stack, server: Container, volume: str) -> None:

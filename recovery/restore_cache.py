@@ -35,7 +35,7 @@ def restore_cache(stack: Stack, say: Callable[[str], None]) -> None:
             "run", "--rm", "--no-deps", "--no-TTY", "--user", "root", "--volume", f"{volume}:/restore", *options,
             "backup", "sh", "-c", f"drbackup redis-restore{source} --into /restore --owner {user} 2>&1",
         )  # fmt: skip
-    except ComposeError as error:
+    except (ComposeError, UserError) as error:
         _start(stack, say)
         raise UserError(
             f"the cache was not restored: {error}; Redis has what it had before",

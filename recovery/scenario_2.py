@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from plan.model import Plan
-from recovery.runbook import Condition, Hands, Runbook, Rung, Step
+from recovery.damage import LOG, READY, why_whole
+from recovery.runbook import Condition, Runbook, Rung, Step
 
 NAME = "database-lost"
 RESTORE = "restore"
 """The rung that puts a backup in the place of the data."""
-_READY = "docker exec {postgres} pg_isready -h 127.0.0.1 -U postgres -d minimarket"
-_READ_ALL = "docker exec {postgres} pg_dump -U postgres -d minimarket -f /dev/null"
 _SESSIONS = (
     "docker exec {postgres} psql -U postgres -d minimarket -c "
     '"SELECT pid, application_name, state, wait_event_type, pg_blocking_pids(pid) AS blocked_by'
@@ -23,6 +22,7 @@ def runbook(plan: Plan) -> Runbook:
     """The runbook, with the plan's titles and times."""
     scenario = plan.scenarios[NAME]
     timeout_s = plan.drill.step_timeout.total_seconds()
+    whole = partial(why_whole, scenario.rto.total_seconds() / 4, timeout_s)
     restart = Step(
         *scenario.named(4),
         "docker restart {postgres}",
@@ -35,9 +35,7 @@ def runbook(plan: Plan) -> Runbook:
         diagnose=_diagnose(plan),
         ladder=(
             Rung("restart", (restart, *_come_up(plan))),
-            _restore(
-                plan, "latest", Condition("only when the data is damaged", partial(_is_whole, timeout_s))
-            ),
+            _restore(plan, "latest", Condition("only when the data are damaged", whole)),
         ),
         monitor=_monitor(plan),
         validation_timeout_s=plan.drill.validation_timeout.total_seconds(),
@@ -66,10 +64,10 @@ def _diagnose(plan: Plan) -> Rung:
     return Rung(
         "diagnose",
         (
-            Step(*scenario.named(1), _READY, "accepting connections", timeout_s),
+            Step(*scenario.named(1), READY, "accepting connections", timeout_s),
             Step(
                 *scenario.named(1),
-                "docker logs --tail 50 {postgres}",
+                LOG,
                 "its last words",
                 timeout_s,
             ),
@@ -97,7 +95,7 @@ def _come_up(plan: Plan) -> tuple[Step, ...]:
     return (
         Step(
             *scenario.named(5),
-            _READY,
+            READY,
             "accepting connections",
             request_s,
             patience_s=patience_s,
@@ -150,10 +148,3 @@ def _monitor(plan: Plan) -> Rung:
             ),
         ),
     )
-
-
-def _is_whole(timeout_s: float, hands: Hands) -> str:
-    """Why nothing is to be restored: a server that runs and can read every row lacks nothing."""
-    if not hands.run(_READY, timeout_s).ok or not hands.run(_READ_ALL, timeout_s).ok:
-        return ""
-    return "the server runs and every row of every table can be read: nothing is damaged"

@@ -2,7 +2,7 @@
 
 ::
 
-    site-lost   site b:  activate (fences a) ──▶ restore ──▶ deploy ──▶ verify ──▶ name ──▶ monitor
+    site-lost   site b:  stop what of a still runs ──▶ activate (fences a) ──▶ restore ──▶ deploy ──▶ verify ──▶ name ──▶ monitor
     failback    site a:  b takes no more writes ──▶ the vault has all of it ──▶ activate (fences b) ──▶ as above
 
 A failover loses what had not left the lost site; a failback is planned, and loses nothing: the last thing that b's
@@ -11,12 +11,16 @@ server does is to hand its log over.
 
 from __future__ import annotations
 
+from functools import partial
+
 from plan.model import Plan
 from recovery.runbook import Condition, Hands, Runbook, Rung, Step
 
 NAME = "site-lost"
 FAILBACK = "failback"
 _HEALTH = 'curl -H "X-API-Key: $DASHBOARD_API_KEY" {edge url}/api/health'
+_WRITERS = "{backup elsewhere} {dashboard elsewhere} {postgres elsewhere}"
+_SERVING = f"{{edge elsewhere}} {_WRITERS}"
 _RECEIVED = (
     "docker exec {postgres elsewhere} psql -U postgres -d minimarket -Atc "
     "\"SELECT count(*) FROM pg_stat_replication WHERE application_name = 'vault'"
@@ -31,7 +35,7 @@ def runbook(plan: Plan) -> Runbook:
         name=NAME,
         section=plan.scenarios[NAME].heading,
         diagnose=Rung("diagnose", (_look_into_the_vault(plan, "{vault}"),)),
-        ladder=(Rung("failover", (_activate(plan), *_take_over(plan))),),
+        ladder=(Rung("failover", (_stop_the_lost(plan), _activate(plan), *_take_over(plan))),),
         monitor=Rung("monitor", (_monitor(plan),)),
         validation_timeout_s=timeout_s,
         elsewhere=True,
@@ -63,7 +67,7 @@ def failback(plan: Plan) -> Runbook:
         Step(
             "Failback",
             "Stop its application and its database",
-            "docker stop {backup elsewhere} {dashboard elsewhere} {postgres elsewhere}",
+            f"docker stop {_WRITERS}",
             "nothing can be written there any more; its server ends when the vault has its last record",
             timeout_s,
             essential=True,
@@ -103,6 +107,20 @@ def _look_into_the_vault(plan: Plan, vault: str) -> Step:
         f"docker exec {vault} sh -c 'ls -l /vault/base; ls -l /vault/wal | tail -n 5'",
         "a base backup, and log that reaches to a moment ago",
         plan.drill.step_timeout.total_seconds(),
+    )
+
+
+def _stop_the_lost(plan: Plan) -> Step:
+    scenario = plan.scenarios[NAME]
+    timeout_s = plan.drill.step_timeout.total_seconds()
+    return Step(
+        scenario.section(1),
+        "Stop what still runs in the lost site",
+        f"docker stop {_SERVING}",
+        "nobody writes there any more",
+        timeout_s,
+        when=Condition("only where something of it still runs", partial(_nothing_runs, timeout_s)),
+        note="added to the plan: a site that was only cut off would go on taking writes that nobody keeps",
     )
 
 
@@ -171,6 +189,12 @@ def _monitor(plan: Plan) -> Step:
 
 def _not_one(output: str) -> str:
     return "" if output.strip() == "1" else "the vault does not have all of it"
+
+
+def _nothing_runs(timeout_s: float, hands: Hands) -> str:
+    """Why nothing need be stopped. Of what is gone, docker says so, and names the others all the same."""
+    seen = hands.run(f"docker inspect --format {{{{.State.Running}}}} {_SERVING}", timeout_s)
+    return "" if "true" in seen.output.split() else "nothing of it runs, as far as can be seen from here"
 
 
 def _serves_not(hands: Hands) -> str:

@@ -30,7 +30,11 @@ _REMEDIES = (
         "a port is taken",
         "free it, or unset the DRILL_*_PORT variable that names it",
     ),
-    ("no space left on device", "the disk is full", "free space where Docker keeps its data, then try again"),
+    (
+        "no space left on device",
+        "the disk is full",
+        "free space where Docker keeps its data, or give the volume more (DRILL_*_VOLUME), then try again",
+    ),
     ("cannot connect to the docker daemon", "no Docker engine answers", "run `make setup`, which starts one"),
 )
 

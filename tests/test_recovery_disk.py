@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 
 from chaos.marks import FILE_PREFIX
-from fixtures.backups import Clutter, needed_log, not_cleaned
+from fixtures.backups import Clutter, kept, needed, not_cleaned
 from plan.load import load_plan
 from plan.model import Plan
 from recovery import scenario_4
@@ -173,32 +173,57 @@ def test_a_log_that_nobody_writes_to_any_more_is_compressed(plan: Plan, hold: Pa
 
 
 class Listed:
-    """A stack whose backup container lists these files, and bases that begin at these positions of the log."""
+    """A stack whose backup container, and whose vault, list these files, and bases that begin at these positions."""
 
-    def __init__(self, files: list[str], *begins: str) -> None:
+    def __init__(self, files: list[str], *begins: str, vault: list[str] | None = None) -> None:
         self._files = files
+        self._vault = vault
         bases = [
             {"kind": "base", "path": f"/backups/base/{lsn}", "manifest": {"wal_lsn": lsn}} for lsn in begins
         ]
         self._bases = json.dumps({"backups": bases}, indent=1)
 
-    def exec(self, service: str, argv: list[str]) -> ExecResult:
+    @property
+    def standby(self) -> Listed:
+        return self
+
+    def exec(self, service: str, argv: list[str], user: str = "") -> ExecResult:
+        if service == "vault":
+            if self._vault is None:
+                raise LookupError("there is no vault")
+            return ExecResult(0, "\n".join(self._vault))
         return ExecResult(0, self._bases if argv[0] == "drbackup" else "\n".join(self._files))
 
 
+LOG = [
+    "000000010000000000000004",
+    "000000010000000000000005",
+    "000000020000000100000000",
+    "00000002.history",
+    "000000010000000000000005.00000028.backup",
+    ".000000020000000100000001.part",
+    "000000020000000100000001.partial",
+]
+
+
 def test_the_log_from_the_first_bases_beginning_on_is_needed() -> None:
-    archive = [
-        "000000010000000000000004",
-        "000000010000000000000005",
-        "000000020000000100000000",
-        "00000002.history",
-        "000000010000000000000005.00000028.backup",
-        ".000000020000000100000001.part",
-    ]
-    paths = [f"/wal_archive/{name}" for name in archive]
+    paths = [f"/wal_archive/{name}" for name in LOG]
     stack = cast("Stack", Listed(paths, "0/9000028", "0/5000028"))
-    assert needed_log(stack) == set(paths[1:4])
-    assert needed_log(cast("Stack", Listed(paths))) == set(), "nothing to roll forward"
+    assert needed(stack) == {*paths[1:4], "/backups/base/0/9000028", "/backups/base/0/5000028"}
+    assert needed(cast("Stack", Listed(paths))) == set(), "nothing to roll forward"
+
+
+def test_so_is_what_the_vault_has_of_it() -> None:
+    vault = [
+        "/vault",
+        "/vault/base/0/5000028",
+        "/vault/base/0/1000028",
+        *(f"/vault/wal/{name}" for name in LOG),
+    ]
+    stack = cast("Stack", Listed([], "0/9000028", "0/5000028", vault=vault))
+    in_vault = {path for path in needed(stack) if path.startswith("vault:")}
+    assert in_vault == {"vault:/vault/base/0/5000028", *(f"vault:/vault/wal/{name}" for name in LOG[1:4])}
+    assert in_vault <= kept(stack)
 
 
 OLD = Clutter("/backups/postgresql/needed", "/backups/postgresql/expired", "/backups/log/backup.log")

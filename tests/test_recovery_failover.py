@@ -33,16 +33,17 @@ def plan() -> Plan:
 class Hands:
     """Does nothing, and keeps what it was told to do; ``fails`` is a word of the command that fails."""
 
-    def __init__(self, fails: str = "nothing") -> None:
+    def __init__(self, fails: str = "nothing", says: str = "1") -> None:
         self.done: list[str] = []
         self._fails = fails
+        self._says = says
 
     def spell(self, command: str) -> str:
         return on_paper(command)
 
     def run(self, command: str, timeout_s: float) -> Ran:
         self.done.append(command)
-        return Ran(self._fails not in command, "1")
+        return Ran(self._fails not in command, self._says)
 
     def place(self, word: str) -> int:
         """When a command with that word was carried out, among the others."""
@@ -69,6 +70,30 @@ def test_the_old_site_is_fenced_before_anything_is_restored_and_the_name_moves_l
     carry_out(find_runbook("site-lost", plan), hands)
     order = [hands.place(word) for word in ("activate-site", "restore", "compose up", "curl", "point-to")]
     assert order == sorted(order)
+
+
+@pytest.mark.parametrize(
+    ("seen", "status"),
+    [
+        ("false\ntrue\nError: No such object", StepStatus.OK),
+        ("false\nfalse", StepStatus.SKIPPED),
+        ("Error: No such object", StepStatus.SKIPPED),
+    ],
+)
+def test_what_still_runs_in_the_lost_site_is_stopped_before_the_other_one_serves(
+    plan: Plan, seen: str, status: StepStatus
+) -> None:
+    hands = Hands(says=seen)
+    steps = carry_out(find_runbook("site-lost", plan), hands)
+    assert dict(steps)["Stop what still runs in the lost site"] is status
+    if status is StepStatus.OK:
+        assert hands.place("docker stop {edge elsewhere}") < hands.place("activate-site")
+
+
+def test_a_lost_site_that_cannot_be_stopped_is_fenced_all_the_same(plan: Plan) -> None:
+    hands = Hands("docker stop", says="true")
+    carry_out(find_runbook("site-lost", plan), hands)
+    assert hands.place("docker stop") < hands.place("activate-site") < hands.place("point-to")
 
 
 def test_a_failback_lets_nobody_write_and_has_all_of_the_log_before_it_begins(plan: Plan) -> None:

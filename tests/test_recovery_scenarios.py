@@ -84,34 +84,6 @@ def test_a_plan_without_what_a_runbook_carries_out_is_the_users_to_mend(plan: Pl
         find_runbook("redis-down", lacking)
 
 
-class Server:
-    """Hands of a database server of which some commands succeed."""
-
-    def __init__(self, *succeed: str) -> None:
-        self._succeed = succeed
-
-    def spell(self, command: str) -> str:
-        return command
-
-    def run(self, command: str, timeout_s: float) -> Ran:
-        return Ran(any(word in command for word in self._succeed), "")
-
-
-@pytest.mark.parametrize(
-    ("server", "restored"),
-    [
-        (Server("pg_isready", "pg_dump"), False),
-        (Server("pg_isready"), True),
-        (Server("pg_dump"), True),
-        (Server(), True),
-    ],
-)
-def test_only_a_database_that_is_damaged_is_restored(plan: Plan, server: Server, restored: bool) -> None:
-    condition = find_runbook("database-lost", plan).ladder[-1].when
-    assert condition is not None
-    assert (condition.why_not(server) == "") is restored
-
-
 def test_a_mistake_is_undone_by_going_back_to_its_moment(plan: Plan) -> None:
     [rung] = rewind(plan, "2026-11-24T11:59:30+00:00").ladder
     assert rung.when is None

@@ -301,7 +301,7 @@ def test_the_archive_never_takes_another_segment_of_the_same_name(sites: Sites) 
     wait_until(lambda: ask(sites, archived) > before, timeout_s=90, what="it is archived after all")
 
 
-@pytest.mark.parametrize("moment", ["is kept", "laying"])
+@pytest.mark.parametrize("moment", ["is kept", "laying", "starting"])
 def test_a_restore_that_was_killed_is_done_again(sites: Sites, moment: str) -> None:
     """Whatever it had begun: the damaged database is kept, and a fresh one has all that was acknowledged."""
     assert sites.backup(NIGHTLY).exit_code == 0
@@ -312,6 +312,11 @@ def test_a_restore_that_was_killed_is_done_again(sites: Sites, moment: str) -> N
     )
     damaged = volume_at(sites.a.container("postgres"), "/var/lib/postgresql/data")
     kill_restore(sites, moment)
+    if moment == "starting":
+        with pytest.raises(ComposeError, match="no-base"):
+            restore(sites.a, "2000-01-01 00:00:00+00:00", lambda _: None)
+        back = volume_at(sites.a.container("postgres"), "/var/lib/postgresql/data")
+        assert back != damaged, "what was laid out is put back, and not the damaged one"
     said: list[str] = []
     restore(sites.a, "latest", said.append)
     assert ask(sites, "SELECT max(id) FROM sales") == sold, said
@@ -328,6 +333,42 @@ def test_where_nothing_can_be_laid_out_the_database_is_put_back(sites: Sites) ->
     sites.a.compose("up", "--detach", "--wait", "postgres")
     assert ask(sites, "SELECT max(id) FROM sales") == before
     assert discard_kept(sites.a) == []
+
+
+def test_where_there_is_no_room_the_database_is_put_back(sites: Sites) -> None:
+    assert sites.backup(NIGHTLY).exit_code == 0
+    before = ask(sites, "SELECT max(id) FROM sales")
+    sites.a.set_variable("DRILL_POSTGRES_VOLUME", "16m")
+    try:
+        with pytest.raises(UserError, match=r"the disk is full: .*No space left on device"):
+            restore(sites.a, "latest", lambda _: None)
+    finally:
+        sites.a.set_variable("DRILL_POSTGRES_VOLUME", "1g")
+    sites.a.compose("up", "--detach", "--wait", "postgres")
+    assert ask(sites, "SELECT max(id) FROM sales") == before
+    assert discard_kept(sites.a) == []
+
+
+def test_while_the_vault_does_not_answer_this_sites_own_backups_will_do(sites: Sites) -> None:
+    assert sites.backup(NIGHTLY).exit_code == 0
+    sold = ask(
+        sites,
+        "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents)"
+        " VALUES ('without-vault', 1, 1, 99) RETURNING id",
+    )
+    ask(sites, "SELECT pg_switch_wal()")
+    archived = "SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) FROM pg_stat_archiver"
+    wait_until(lambda: ask(sites, archived), timeout_s=30, what="the sale is archived")
+    vault = sites.b.container("vault")
+    vault.stop(timeout=1)
+    try:
+        with pytest.raises(ComposeError, match="vault"):
+            restore(sites.a, "latest", lambda _: None)
+        restore(sites.a, "latest", lambda _: None, without_vault=True)
+    finally:
+        vault.start()
+    assert ask(sites, "SELECT max(id) FROM sales") == sold
+    discard_kept(sites.a)
 
 
 RESTORE = """

@@ -116,11 +116,16 @@ def test_the_name_is_known_for_five_seconds_and_no_other_is(stack: Stack, protoc
     assert not found
 
 
-def test_the_name_can_be_moved_and_stays_there_through_a_restart(stack: Stack) -> None:
+@pytest.mark.parametrize("anew", [False, True])
+def test_the_name_can_be_moved_and_stays_there(stack: Stack, anew: bool) -> None:
+    """Through a restart of its server, and when that is made anew."""
     try:
         assert stack.exec("dns", ["point-to", "192.0.2.7"]).exit_code == 0
         wait_until(lambda: look_up(stack, NAME)[1] == [("192.0.2.7", 5)], timeout_s=5, what="the new address")
-        stack.container("dns").restart()
+        if anew:
+            stack.compose("up", "--detach", "--wait", "--no-deps", "--force-recreate", "dns")
+        else:
+            stack.container("dns").restart()
         wait_until(
             lambda: look_up(stack, NAME)[1] == [("192.0.2.7", 5)], timeout_s=5, what="still the new address"
         )

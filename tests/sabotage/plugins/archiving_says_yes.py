@@ -14,7 +14,7 @@ until(
 )
 assert not (archive / never_archived).exists()
 """
-UNDONE = """
+UNDO_SCRIPT = """
 sql("ALTER SYSTEM RESET archive_command", "SELECT pg_reload_conf()")
 until(lambda: sql("SHOW archive_command") != "/bin/true", "the archive command is still rotten")
 next_one = write_a_segment()
@@ -26,4 +26,4 @@ def pytest_drill_phase(drill: Procedure, phase: str) -> None:
     if phase == "verifying":
         spoil(drill.stack, SCRIPT)
     elif phase == "stopped":
-        spoil(drill.stack, UNDONE)
+        spoil(drill.stack, UNDO_SCRIPT)

@@ -1,0 +1,31 @@
+"""The way back begins without the last of the log: the segment that the vault was still receiving is gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fixtures.drill import Drill
+from plan.model import Plan
+from recovery import catalog, scenario_5
+from recovery.runbook import Runbook, Rung, Step
+
+FORGET = "docker exec --user root {vault elsewhere} sh -c 'rm /vault/wal/*.partial'"
+
+
+def pytest_drill_phase(drill: Drill, phase: str) -> None:
+    if phase == "before":
+        pytest.MonkeyPatch().setitem(catalog._MORE, scenario_5.FAILBACK, _spoiled)
+
+
+def _spoiled(plan: Plan) -> Runbook:
+    right = scenario_5.failback(plan)
+    [rung] = right.ladder
+    steps: list[Step] = []
+    for step in rung.steps:
+        if "activate-site" in step.command:
+            steps.append(Step("Failback", "Forget the last of the log", FORGET, "", step.timeout_s))
+        steps.append(step)
+    assert len(steps) == len(rung.steps) + 1, "the runbook activates no site any more"
+    return replace(right, ladder=(Rung(rung.name, tuple(steps)),))
