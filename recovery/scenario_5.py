@@ -2,7 +2,8 @@
 
 ::
 
-    site-lost   site b:  stop what of a still runs ──▶ activate (fences a) ──▶ restore ──▶ deploy ──▶ verify ──▶ name ──▶ monitor
+    site-lost   site b:  what of a still runs is stopped ──▶ activate (fences a) ──▶ restore ──▶ deploy ──▶ verify
+                         ──▶ name ──▶ monitor
     failback    site a:  b takes no more writes ──▶ the vault has all of it ──▶ activate (fences b) ──▶ as above
 
 A failover loses what had not left the lost site; a failback is planned, and loses nothing: the last thing that b's
