@@ -66,12 +66,18 @@ def run(
         Kind, typer.Argument(help="nightly: all of them, off-site copy and retention.")
     ] = Kind.NIGHTLY,
     stack: Which = "latest",
+    as_json: AsJson = False,
 ) -> None:
     """Make a backup now, as cron does every night.
 
+    With --json: all backups that are there then, as `dr backup list --json` has them.
+
     Example: dr backup run, or dr backup run dump
     """
-    _end(_stream(_in_stack(stack, [kind.value]), kind.value))
+    done = _stream(_in_stack(stack, [kind.value]), kind.value, quiet=as_json)
+    if as_json:
+        typer.echo(_run(_in_stack(stack, ["list", "--json"])).output, nl=False)
+    _end(done)
 
 
 @app.command("list")

@@ -18,11 +18,13 @@ import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import LiteralString, cast
 
 import docker.errors
 from docker.models.containers import Container
 
 from plan.errors import UserError
+from recovery.answers import answer_of
 from recovery.database import ask_database
 from recovery.volumes import volume_at
 from stack.compose import ComposeError
@@ -38,6 +40,10 @@ SERVED = "DRILL_POSTGRES_SERVED"
 NEWEST = "DRILL_POSTGRES_NEWEST"
 KEEPS_LABEL = "dr.keeps"
 LATEST = "latest"
+# Where the timeline that it recovered onto left its parent: the end of what it has replayed.
+_HISTORY: LiteralString = (
+    "SELECT pg_read_file('pg_wal/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '.history')"
+)
 LAY_OUT_TIMEOUT_S = 7200  # the longest RTO of the plan, that of a lost site
 START_TIMEOUT_S = 300
 REPLAY_TIMEOUT_S = 7200
@@ -61,7 +67,7 @@ def restore(stack: Stack, to: str, say: Callable[[str], None], *, without_vault:
     if server is not None:
         _retire(stack, server, say)
     try:
-        _lay_out(stack, to, say, without_vault)
+        least_end = _lay_out(stack, to, say, without_vault)
     except (ComposeError, UserError):
         if server is not None:
             say("nothing could be laid out: what was there before is put back")
@@ -74,6 +80,7 @@ def restore(stack: Stack, to: str, say: Callable[[str], None], *, without_vault:
         "up", "--detach", "--wait", "--no-deps", "--no-build", "postgres", timeout_s=START_TIMEOUT_S
     )
     _await_end_of_recovery(stack)
+    _check_end(stack, least_end)
     return [str(keeper.labels[KEEPS_LABEL]) for keeper in _keepers(stack)]
 
 
@@ -90,6 +97,26 @@ def _await_end_of_recovery(stack: Stack) -> None:
         raise ComposeError(f"the server is up, and its recovery has not ended: {error}") from error
 
 
+def _check_end(stack: Stack, least_end: str | None) -> None:
+    """That all of the log was replayed: damage within it looks to a recovery as if the log ended there.
+
+    :param least_end: the position that it must at least have come to; None where it was to stop before.
+    :raises ComposeError: when it has not.
+    """
+    [history] = ask_database(stack, _HISTORY)
+    ended = str(history).strip().splitlines()[-1].split()[1]
+    if least_end is not None and _position(ended) < _position(least_end):
+        raise ComposeError(
+            f"the server is up, and lacks the end of the log: its recovery ended at {ended}, and the log goes on to "
+            f"{least_end} at least: it is damaged there"
+        )
+
+
+def _position(lsn: str) -> int:
+    high, low = lsn.split("/")
+    return (int(high, 16) << 32) + int(low, 16)
+
+
 def _check_moment(to: str) -> None:
     try:
         if to == LATEST or datetime.fromisoformat(to).tzinfo is not None:
@@ -102,8 +129,11 @@ def _check_moment(to: str) -> None:
     )
 
 
-def _lay_out(stack: Stack, to: str, say: Callable[[str], None], without_vault: bool) -> None:
-    """A fresh volume, and in it a data directory that recovers to ``to``."""
+def _lay_out(stack: Stack, to: str, say: Callable[[str], None], without_vault: bool) -> str | None:
+    """A fresh volume, and in it a data directory that recovers to ``to``.
+
+    :returns: the position that the recovery must at least come to; None where it is to stop at a moment.
+    """
     newest = int(stack.variables.get(NEWEST, "0")) + 1
     stack.set_variable(NEWEST, str(newest))
     stack.set_variable(GENERATION, f"-{newest}")
@@ -114,11 +144,16 @@ def _lay_out(stack: Stack, to: str, say: Callable[[str], None], without_vault: b
     say(f"laying {fresh} out")
     said = stack.compose(
         "run", "--rm", "--no-deps", "--no-TTY", "--volume", f"{fresh}:/restore", *options, "backup",
-        "sh", "-c", f"{command} --into /restore --to {moment} 2>&1",
+        "sh", "-c", f"{command} --into /restore --to {moment} --json 2>&1",
         timeout_s=LAY_OUT_TIMEOUT_S,
     )  # fmt: skip
     for line in said.splitlines():
-        say(line)
+        if line.startswith("drbackup: "):
+            say(line)
+    laid = answer_of(said)
+    if laid is None:
+        raise ComposeError(f"what was laid out is not known: {said.strip()[-300:]}")
+    return cast("str | None", laid["least_end"])
 
 
 def _put_back(stack: Stack) -> None:

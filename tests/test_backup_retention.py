@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from drbackup.layout import Backup
 from drbackup.manifest import KINDS, Kind, Manifest
 from drbackup.retention import expired, obsolete_wal, thin_out
 from drbackup.settings import Settings
+from drbackup.wal import format_lsn, segment_name
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,9 +101,27 @@ def test_wal_before_the_oldest_base_goes_and_histories_never_do() -> None:
         "aside.20261124_030000",
         ".000000010000000100000001.part",
     ]
-    assert set(obsolete_wal(names, [base])) == {names[1], names[2], names[3], names[4], names[6]}
-    assert obsolete_wal(names, [base, replace(base, wal_lsn=None)]) == []
-    assert obsolete_wal(names, []) == []
+    files = dict.fromkeys(names, 16 << 20)
+    assert set(obsolete_wal(files, [base])) == {names[1], names[2], names[3], names[4], names[6]}
+    assert obsolete_wal(files, [base, replace(base, wal_lsn=None)]) == []
+    assert obsolete_wal(files, []) == []
+    assert obsolete_wal(dict.fromkeys(names, 5), [base]) == [], "how large segments are is not known"
+
+
+@pytest.mark.parametrize("megabytes", [1, 16, 64, 1024])
+def test_what_a_segment_is_called_hangs_on_how_large_segments_are(megabytes: int) -> None:
+    size = megabytes << 20
+    base = replace(
+        backup("base", 0).manifest or pytest.fail("no manifest"), wal_lsn=format_lsn(20 * size + 40)
+    )
+    names = [segment_name(1, number, size) for number in range(18, 24)]
+    assert obsolete_wal(dict.fromkeys(names, size), [base]) == names[:2]
+
+
+def segment(path: Path) -> None:
+    """A segment without content, of the usual size."""
+    path.touch()
+    os.truncate(path, 16 << 20)
 
 
 def settings(tmp_path: Path) -> Settings:
@@ -130,8 +150,8 @@ def test_on_disk_a_dry_run_removes_nothing_and_a_run_leaves_no_trace(
     it.wal_archive.mkdir()
     for days, lsn in ((60, "0/2000028"), (40, "0/4000028"), (1, "0/6000028")):
         made(it.root, "base", days, lsn)
-    for segment in range(1, 8):
-        (it.wal_archive / f"00000001000000000000000{segment}").touch()
+    for number in range(1, 8):
+        segment(it.wal_archive / f"00000001000000000000000{number}")
     thin_out(it, NOW, dry_run=True)
     assert left(it.root, "base") == [60, 40, 1]
     assert "would be removed" in capsys.readouterr().err
@@ -148,8 +168,8 @@ def test_on_disk_a_younger_base_of_another_timeline_keeps_the_log_that_it_needs(
     for days, lsn in ((60, "0/2000028"), (40, "0/6000028"), (1, "0/4000028")):
         made(it.root, "base", days, lsn)
     for timeline, segments in ((1, range(1, 8)), (2, range(4, 7))):
-        for segment in segments:
-            (it.wal_archive / f"{timeline:08X}{0:08X}{segment:08X}").touch()
+        for number in segments:
+            segment(it.wal_archive / f"{timeline:08X}{0:08X}{number:08X}")
     thin_out(it, NOW)
     assert left(it.root, "base") == [40, 1]
     there = [(path.name[7], path.name[-1]) for path in sorted(it.wal_archive.iterdir())]
@@ -159,6 +179,6 @@ def test_on_disk_a_younger_base_of_another_timeline_keeps_the_log_that_it_needs(
 def test_on_disk_no_base_no_wal_is_removed(tmp_path: Path) -> None:
     it = settings(tmp_path)
     it.wal_archive.mkdir()
-    (it.wal_archive / "000000010000000000000001").touch()
+    segment(it.wal_archive / "000000010000000000000001")
     thin_out(it, NOW)
     assert len(list(it.wal_archive.iterdir())) == 1

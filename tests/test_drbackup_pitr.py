@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import errno
 import fcntl
+import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -79,10 +80,12 @@ def test_no_base_at_all() -> None:
 # Laying out, with tar and with what is no PostgreSQL --------------------------------------------------------------
 
 
-def pack(base: Path, auto: str = "") -> None:
-    """Put archives into a base that was made by hand, and say so in its manifest."""
+def pack(base: Path, auto: str = "", own: Mapping[str, str] | None = None) -> None:
+    """Put archives into a base that was made by hand, with its ``own`` log, and say so in its manifest."""
     data = base.parent / f".{base.name}"
     (data / "wal").mkdir(parents=True)
+    for segment, content in (own or {}).items():
+        (data / "wal" / segment).write_text(content)
     (data / "PG_VERSION").write_text("17\n")
     (data / "postgresql.auto.conf").write_text(auto)
     for archive, folder, entries in (
@@ -175,6 +178,29 @@ def test_a_gap_is_an_error_unless_the_moment_lies_before_it(
         assert list((root / "into").iterdir()) == [], "nothing that looks like a cluster is left"
     monkeypatch.setattr(data_directory, "_ended_after", lambda *_: True)
     assert log_of(laid_out(root, LAST_NIGHT + timedelta(hours=3))) == ["000000010000000000000003"]
+
+
+def test_a_base_without_any_log_after_it_is_better_than_nothing(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It brings what it needs itself: whoever receives the log may have stood still since before it was made."""
+    newest = write_base(root, 7, LAST_NIGHT + timedelta(hours=1))
+    pack(newest)
+    laid = lay_out(listing(root, "base"), take_stock([root / "wal"]), root / "into", None)
+    assert (laid.base.path.name, laid.route.segments) == (newest.name, ())
+    assert log_of(root / "into") == []
+    assert "nor any after it" in capsys.readouterr().err
+    assert run(Settings(root=root, wal_archive=root / "wal"), "--into", str(root / "other"), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["newest_segment"], told["least_end"]) == ("the end of the base itself", "0/0")
+
+
+def test_the_bases_own_segment_goes_before_one_that_was_received_in_part(root: Path) -> None:
+    base = write_base(root, 5, LAST_NIGHT + timedelta(hours=1))
+    pack(base, own={"000000010000000000000005": "the base's own"})
+    into = laid_out(root)
+    assert (into / "pg_wal" / "000000010000000000000005").read_text() == "the base's own"
+    assert log_of(into) == ["000000010000000000000005"]
 
 
 def test_histories_of_every_timeline_are_given_to_the_server(root: Path) -> None:

@@ -18,6 +18,7 @@ from drbackup.errors import Cannot
 from drbackup.findings import DEPTHS, Depth, Fault, Finding, summary
 from drbackup.layout import folder, listing, manifest_path, name
 from drbackup.manifest import Manifest, read
+from drbackup.server import Archiver
 from drbackup.settings import Settings
 from drbackup.verify import verify
 from drbackup.verify_present import Expected
@@ -356,10 +357,18 @@ def test_a_segment_that_is_missing(rolled: Path) -> None:
 
 def test_a_segment_that_the_archive_command_said_yes_to_and_nobody_has_is_a_gap(rolled: Path) -> None:
     log = read_log([rolled / "wal"], None)
-    assert "complete segment(s)" in check_newest(log, None)
-    assert "complete segment(s)" in check_newest(log, "000000010000000000000005")
+    assert "the database was not asked" in check_newest(log, None)
+    assert "the database was not asked" not in check_newest(log, Archiver(None, None))
+    assert "complete segment(s)" in check_newest(log, Archiver("000000010000000000000005", None))
     with pytest.raises(Fault, match="000000010000000000000009 is in the archive, and it is not"):
-        check_newest(log, "000000010000000000000009")
+        check_newest(log, Archiver("000000010000000000000009", None))
+
+
+def test_an_archive_command_that_fails_is_told(rolled: Path) -> None:
+    log = read_log([rolled / "wal"], None)
+    with pytest.raises(Fault, match="000000010000000000000006 could not be archived") as fault:
+        check_newest(log, Archiver("000000010000000000000005", "000000010000000000000006"))
+    assert fault.value.name == "wal-behind"
 
 
 def test_a_segment_of_another_cluster_or_none(rolled: Path) -> None:

@@ -10,6 +10,7 @@ from drbackup.wal import (
     DEFAULT_SEGMENT_SIZE,
     Inventory,
     NoWay,
+    Route,
     Segment,
     check_segment,
     find_route,
@@ -203,3 +204,27 @@ def test_a_partial_segment_that_was_only_begun_is_fine(tmp_path: Path) -> None:
     path.write_bytes(bytes(DEFAULT_SEGMENT_SIZE))
     log = take_stock([tmp_path])
     check_segment(log.partial[1, 3], log, str(SYSTEM))
+
+
+def test_a_recovery_to_a_moment_before_its_parent_began_cuts_the_parent_off(tmp_path: Path) -> None:
+    """Back to a moment, and then to an earlier one: PostgreSQL writes down both branches, the later one first."""
+    for timeline, numbers in ((1, range(3, 9)), (2, (8,)), (3, (6, 7))):
+        for number in numbers:
+            write_segment(tmp_path, number, timeline=timeline)
+    write_history(tmp_path, 2, [(1, 8 * SEGMENT + 100)])
+    write_history(tmp_path, 3, [(1, 8 * SEGMENT + 100), (2, 6 * SEGMENT + 100)])
+    log = take_stock([tmp_path])
+    assert log.histories[3] == [(1, 6 * SEGMENT + 100)]
+    route = find_route(log, 1, 3 * SEGMENT)
+    assert (route.timeline, route.gap) == (3, None)
+    assert [segment.number for segment in route.segments] == [3, 4, 5, 6, 7]
+    assert "left its timeline 1" in left_behind(log, 1, 7 * SEGMENT + 300)
+    assert "does not descend from its timeline 2" in left_behind(log, 2, 8 * SEGMENT + 300)
+    assert left_behind(log, 1, 5 * SEGMENT) == ""
+
+
+def test_a_recovery_must_come_to_the_newest_segment_or_to_the_end_of_the_one_before() -> None:
+    whole, cut = find_route(stock({3, 4}), 1, 3 * SEGMENT), find_route(stock({3, 4}, 5), 1, 3 * SEGMENT)
+    assert (whole.least_end(SEGMENT), whole.newest) == (4 * SEGMENT, segment_name(1, 4, SEGMENT))
+    assert (cut.least_end(SEGMENT), cut.newest) == (4 * SEGMENT, segment_name(1, 5, SEGMENT) + ".partial")
+    assert Route(1, (), None).least_end(SEGMENT) == 0

@@ -234,12 +234,12 @@ def test_the_backup_runs_as_the_plan_says(plan: Plan) -> None:
     assert (STACK / "backup" / Path(backup.command).name).is_file()
     assert (Settings().retention_days, backup.retention) == (30, timedelta(days=30))
     assert layout.folder(Settings().root, "dump") == Path(backup.location)
-    minute, hour, day, month, weekday, _, command = weekly.split()[:7]
+    minute, hour, day, month, weekday, _, command, *words = weekly.split()
     assert (day, month) == ("*", "*"), "a day of the month beside a day of the week would mean either"
     assert weekday.isdecimal()
     assert minute.isdecimal()
     assert hour.isdecimal()
-    assert command == "/usr/local/bin/drbackup"
+    assert (command, words[0]) == ("/usr/local/bin/drbackup", "restore-test")
 
 
 def test_the_configuration_that_the_plan_names_is_backed_up(plan: Plan) -> None:

@@ -87,7 +87,7 @@ def _pack(source: Path, target: Path) -> int:
     there = {path.relative_to(source).as_posix(): path for path in source.rglob("*") if path.is_file()}
     if not there:
         raise Cannot(f"no config: there is nothing in {source}")
-    with tarfile.open(target, "w:gz") as tar:
+    with tarfile.open(target, "w:gz", dereference=True) as tar:
         for name, path in sorted(there.items()):
             tar.add(path, name)
     with tarfile.open(target) as tar:

@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from drbackup.report import say, size
 from drbackup.scratch import hand_over, program
 from drbackup.target import choose_bases
 from drbackup.verify_wal import route_of
-from drbackup.wal import Inventory, NoWay, Route, Segment, segment_name
+from drbackup.wal import Inventory, NoLog, NoWay, Route, Segment, segment_name
 
 GROWING = ".drbackup-pitr"  # in the directory: what is being laid out, and the sign that it is not done
 LOG = "drbackup_wal"
@@ -47,6 +47,7 @@ class LaidOut:
 
     base: Backup
     route: Route
+    segment_size: int
     reaches_target: bool
 
 
@@ -96,6 +97,10 @@ def _lay_one(
     growing = into / GROWING
     try:
         route = route_of(manifest, log)
+    except NoLog as error:
+        # It brings the log that it needs itself: better that than nothing.
+        say(f"{base.path.name} is all there is: {error}")
+        route = Route(manifest.timeline or 1, (), None)
     except NoWay as error:
         raise Bad(f"{error.fault}: from {base.path.name}: {error}") from error
     say(f"unpacking {base.path.name} ({size(manifest.bytes)}), then {len(route.segments)} segment(s) of WAL")
@@ -109,11 +114,11 @@ def _lay_one(
         raise _Damaged(str(error)) from error
     log_laid.result()
     reaches = _reaches(growing / LOG, route, log, target)
-    _hand_over_log(growing)
+    _hand_over_log(growing, {each.name for each in route.segments if each.partial})
     _configure(growing, route, target if reaches else None)
     hand_over(growing)
     _move_up(growing, into)
-    return LaidOut(base, route, reaches)
+    return LaidOut(base, route, log.segment_size, reaches)
 
 
 def _is_of(into: Path, error: Exception) -> bool:
@@ -185,16 +190,21 @@ def _lay_log(growing: Path, route: Route, log: Inventory) -> None:
         shutil.copyfile(path, folder / path.name)
 
 
-def _hand_over_log(growing: Path) -> None:
+def _hand_over_log(growing: Path, partial: Container[str]) -> None:
     """Move the log to where the server keeps its own, marked as archived, as pg_basebackup leaves what it brings.
 
     There the server reads it as it lies; a restore_command would copy and sync every segment once more.
+
+    :param partial: of these the base's own goes first: whoever received them may have stood still while it was made.
     """
     own = growing / "pg_wal"
     archived = own / "archive_status"
     archived.mkdir(exist_ok=True)
     for path in sorted((growing / LOG).iterdir()):
-        path.replace(own / path.name)
+        if path.name in partial and (own / path.name).exists():
+            path.unlink()
+        else:
+            path.replace(own / path.name)
         (archived / f"{path.name}.done").touch()
     (growing / LOG).rmdir()
 

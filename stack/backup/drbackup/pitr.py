@@ -23,7 +23,7 @@ from drbackup.settings import Settings
 from drbackup.target import read_target, target_argument
 from drbackup.vault import Vault
 from drbackup.verify_wal import wal_folders
-from drbackup.wal import take_stock
+from drbackup.wal import format_lsn, take_stock
 
 FORMAT = "dr-pitr/1"
 
@@ -56,10 +56,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     with _log_folders(root, settings, with_vault=options.dir is None) as folders:
         laid = lay_out(bases, take_stock(folders), options.into, target, settings.age_identity)
     took = time.monotonic() - began
-    newest = laid.route.segments[-1]
+    log_size = laid.segment_size
     say(
         f"{options.into} is ready in {took:.1f} s: {laid.base.path.name}, then {len(laid.route.segments)} segment(s)"
-        f" to {newest.path.name}, recovering to {options.to}"
+        f" to {laid.route.newest}, recovering to {options.to}"
     )
     if options.json:
         as_json(
@@ -70,7 +70,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
                 "to": options.to,
                 "timeline": laid.route.timeline,
                 "segments": len(laid.route.segments),
-                "newest_segment": newest.path.name,
+                "newest_segment": laid.route.newest,
+                "least_end": None
+                if target and laid.reaches_target
+                else format_lsn(laid.route.least_end(log_size)),
                 "log_reaches_target": laid.reaches_target,
                 "seconds": round(took, 3),
             }

@@ -11,7 +11,8 @@ import argparse
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,11 +26,10 @@ from drbackup.offsite import digests_differ, files_of
 from drbackup.seal import differs
 from drbackup.settings import Settings
 from drbackup.vault import Vault
-from drbackup.wal import parse_lsn, segment_name
+from drbackup.wal import parse_lsn, segment_name, segment_size_of
 
 WAL_FOLDER = "wal/"
 _WAL = re.compile(r"[0-9A-F]{8}([0-9A-F]{16})(\.partial|\.[0-9A-F]{8}\.backup)?")
-_SEGMENT_BYTES = 16 << 20
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,20 +79,20 @@ def expired(
     return [backup for backup in old if backup is not stays]
 
 
-def obsolete_wal(
-    names: Iterable[str], bases: Sequence[Manifest], segment_bytes: int = _SEGMENT_BYTES
-) -> list[str]:
+def obsolete_wal(sizes: Mapping[str, int], bases: Sequence[Manifest]) -> list[str]:
     """Which files of WAL come before each of the bases, on whatever timeline; histories never do.
 
     The lowest position counts, not the oldest base: one made after a recovery to a moment may begin below it.
 
+    :param sizes: of each file, by its name, in bytes: a segment's name hangs on how large segments are.
     :param bases: those that stay; nothing may go where there is none, or one does not say where its WAL begins.
     """
     begins = [parse_lsn(base.wal_lsn) for base in bases if base.wal_lsn]
-    if not begins or len(begins) < len(bases):
+    segment_bytes = segment_size_of(size for name, size in sizes.items() if _WAL.fullmatch(name))
+    if not begins or len(begins) < len(bases) or segment_bytes is None:
         return []
     first = segment_name(0, min(begins) // segment_bytes, segment_bytes)[8:]
-    matches = {name: _WAL.fullmatch(name) for name in names}
+    matches = {name: _WAL.fullmatch(name) for name in sizes}
     return sorted(name for name, found in matches.items() if found and found[1] < first)
 
 
@@ -116,11 +116,18 @@ def _here(settings: Settings, now: datetime, keep: timedelta, dry_run: bool) -> 
             if not dry_run:
                 _remove(backup)
         if kind == "base" and settings.wal_archive.is_dir():
-            files = (path.name for path in settings.wal_archive.iterdir())
-            names = obsolete_wal(files, _staying(backups, gone))
+            names = obsolete_wal(_sizes(settings.wal_archive), _staying(backups, gone))
             _say_wal(dry_run, str(settings.wal_archive), names)
             for name in names if not dry_run else []:
                 (settings.wal_archive / name).unlink(missing_ok=True)
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    found = {}
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # it was given its name meanwhile
+            found[path.name] = path.stat().st_size
+    return found
 
 
 def _remove(backup: Backup) -> None:
@@ -169,8 +176,8 @@ def _thin_out_there(
             vault.remove([f"{path}.json"])
             vault.remove([file for file in sizes if file == path or file.startswith(f"{path}/")])
     staying = _staying(backups, gone) if gone and gone[0].kind == "base" else []
-    names = [path.removeprefix(WAL_FOLDER) for path in sizes if path.startswith(WAL_FOLDER)]
-    obsolete = obsolete_wal(names, staying)
+    log = {path.removeprefix(WAL_FOLDER): size for path, size in sizes.items() if path.startswith(WAL_FOLDER)}
+    obsolete = obsolete_wal(log, staying)
     _say_wal(dry_run, f"vault:{WAL_FOLDER}", obsolete)
     if obsolete and not dry_run:
         vault.remove([f"{WAL_FOLDER}{name}" for name in obsolete])

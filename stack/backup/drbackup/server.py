@@ -13,7 +13,10 @@ _QUESTION = """
     SELECT current_setting('server_version'), system_identifier::text, pg_current_wal_lsn()::text,
            ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
     FROM pg_control_system()"""
-_ARCHIVED = "SELECT last_archived_wal FROM pg_stat_archiver WHERE last_archived_wal ~ '^[0-9A-F]{24}$'"
+_ARCHIVER = """
+    SELECT substring(last_archived_wal FROM '^[0-9A-F]{24}$'),
+           CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN last_failed_wal END
+    FROM pg_stat_archiver"""
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,25 @@ def ask(connection: psycopg.Connection[Any]) -> Server:
     return Server(*row)
 
 
-def last_archived(dsn: str) -> str | None:
-    """The segment that the archive command has last said yes to; None when it was asked for none yet.
+@dataclass(frozen=True)
+class Archiver:
+    """How the archive command has fared.
+
+    :ivar archived: the segment that it has last said yes to; None when it was none, or is not known.
+    :ivar failing: what it could not archive when it was last asked; None when it could.
+    """
+
+    archived: str | None
+    failing: str | None
+
+
+def ask_archiver(dsn: str) -> Archiver:
+    """What the server knows of its archive.
 
     :raises psycopg.Error: when the server cannot be asked.
     """
     with contents.connect(dsn) as connection:
-        row = connection.execute(_ARCHIVED).fetchone()
-    return str(row[0]) if row else None
+        row = connection.execute(_ARCHIVER).fetchone()
+    if row is None:
+        raise psycopg.DataError("the server says nothing of its archive")
+    return Archiver(*row)

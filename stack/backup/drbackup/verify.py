@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -25,7 +26,7 @@ from drbackup.report import as_json, say
 from drbackup.settings import Settings
 from drbackup.verify_contents import check_contents
 from drbackup.verify_present import Expected, check_present, missing
-from drbackup.verify_wal import check_base_wal, check_newest, read_log, said_to_be_archived, wal_folders
+from drbackup.verify_wal import archiver_of, check_base_wal, check_newest, read_log, wal_folders
 
 FORMAT = "dr-verify/1"
 NO_KEY = "it is encrypted, and DRBACKUP_AGE_IDENTITY_FILE names no key"
@@ -163,7 +164,7 @@ def _look(task: _Task) -> Finding:
         return finding.failed(fault)
     except Bad as error:
         return finding.failed(Fault("unreadable", str(error)))
-    except OSError as error:
+    except (OSError, subprocess.SubprocessError) as error:
         return finding.failed(Fault("unreadable", f"it cannot be read: {error}"))
     shallow = reached == "checksum" and task.depth != "checksum"
     sentence = f"only its checksum: {NO_KEY}" if shallow else ""
@@ -176,7 +177,7 @@ def _follow_the_log(
     bases = [task for task in tasks if task.manifest.kind == "base"]
     folders = wal_folders(root, settings)
     say(f"following the WAL in {', '.join(map(str, folders)) or 'no folder'} from {len(bases)} base(s)")
-    archived = said_to_be_archived(settings)
+    archiver = archiver_of(settings)
     log = read_log(folders, bases[-1].manifest.system_identifier if bases else None)
     for task in bases:
         finding = found[task.path]
@@ -187,14 +188,14 @@ def _follow_the_log(
         except Fault as fault:
             found[task.path] = finding.failed(fault)
         else:
-            end = f"rolls forward to {route.segments[-1].path.name}"
+            end = f"rolls forward to {route.newest}"
             # Of one that is encrypted, and there is no key, it stays said that its contents were not looked at.
             reached: Depth | None = "wal" if finding.reached == "contents" else finding.reached
             sentence = "; ".join(filter(None, (finding.sentence, end)))
             found[task.path] = replace(finding, sentence=sentence, reached=reached)
     finding = Finding("wal", "wal", None, "", "wal")
     try:
-        finding = Finding("wal", "wal", None, check_newest(log, archived), "wal")
+        finding = Finding("wal", "wal", None, check_newest(log, archiver), "wal")
     except Fault as fault:
         finding = finding.failed(fault)
     found[root / "wal"] = finding

@@ -18,7 +18,7 @@ from drbackup.manifest import Manifest
 from drbackup.programs import last_words
 from drbackup.seal import sha256
 
-TOOL_TIMEOUT_S = 600
+TOOL_TIMEOUT_S = 4 * 3600  # as long as making one may take
 
 
 def check_contents(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from drbackup.data_directory import lay_out
+from drbackup.data_directory import LaidOut, lay_out
 from drbackup.errors import Bad
 from drbackup.findings import Fault, Finding
 from drbackup.layout import Backup, listing
@@ -16,7 +16,7 @@ from drbackup.scratch import THROWN_AWAY, check_structure, running, scratch_fold
 from drbackup.settings import Settings
 from drbackup.verify import NO_KEY
 from drbackup.verify_wal import undone, wal_folders
-from drbackup.wal import Inventory, take_stock
+from drbackup.wal import Inventory, format_lsn, take_stock
 
 REPLAY_TIMEOUT_S = 1800
 # Replay needs what the log was written with; no question is answered until it has come to its end.
@@ -68,4 +68,20 @@ def _base(backup: Backup, manifest: Manifest, settings: Settings, log: Inventory
         with running(folder / "data", folder, _REPLAYING, REPLAY_TIMEOUT_S) as server:
             if complaint := check_structure(server, []):
                 raise Fault("amcheck", f"pg_amcheck: {complaint}")
-    return f"restored, and rolled forward to {laid.route.segments[-1].path.name}"
+            _check_end(folder / "data", laid)
+    return f"restored, and rolled forward to {laid.route.newest}"
+
+
+def _check_end(data: Path, laid: LaidOut) -> None:
+    """That the server came to the end of the log: damage within it looks to a recovery as if the log ended there.
+
+    :raises Fault: ``wal-segment``.
+    """
+    begun = max(take_stock([data / "pg_wal"]).histories.items(), default=(0, []))[1]
+    least = laid.route.least_end(laid.segment_size)
+    if not begun or begun[-1][1] < least:
+        ended = format_lsn(begun[-1][1]) if begun else "an unknown position"
+        raise Fault(
+            "wal-segment",
+            f"its recovery ended at {ended}, and the log goes on to {laid.route.newest}: it is damaged there",
+        )

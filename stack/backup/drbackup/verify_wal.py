@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,7 @@ import psycopg
 from drbackup import contents
 from drbackup.findings import Fault
 from drbackup.manifest import Manifest
-from drbackup.report import say
-from drbackup.server import last_archived
+from drbackup.server import Archiver, ask_archiver
 from drbackup.settings import Settings
 from drbackup.wal import (
     Inventory,
@@ -90,34 +89,42 @@ def check_base_wal(manifest: Manifest, log: Log) -> Route:
     return route
 
 
-def said_to_be_archived(settings: Settings) -> str | None:
-    """The segment that the server has let go of last, since its archive command said yes; None when nobody knows."""
+def archiver_of(settings: Settings) -> Archiver | None:
+    """What the server says of its archive; None where there is none, or nobody can be asked."""
     if not settings.wal_archive.is_dir():
         return None
     try:
-        return last_archived(contents.dsn_of(settings))
+        return ask_archiver(contents.dsn_of(settings))
     except psycopg.Error:
-        say("the database does not answer: whether the newest of its log is in the archive is not known")
         return None
 
 
-def check_newest(log: Log, archived: str | None) -> str:
+def check_newest(log: Log, archiver: Archiver | None) -> str:
     """Look at the log as a whole, whatever base it belongs to.
 
-    :param archived: a segment that the server says is in the archive, as it said before the log was read.
+    :param archiver: as the server said before the log was read: what it has let go of must be there.
     :returns: what there is, for people.
-    :raises Fault: ``no-wal``, ``wal-segment``, ``wal-gap``.
+    :raises Fault: ``no-wal``, ``wal-segment``, ``wal-gap``, ``wal-behind``.
     """
     inventory = log.inventory
     if not inventory.complete and not inventory.partial:
         raise Fault("no-wal", "no segment of write-ahead log is there: all since the last base would be lost")
     for fault in log.bad.values():
         raise fault
-    if archived and archived not in {segment.name for segment in inventory.complete.values()}:
-        raise Fault(
-            "wal-gap", f"the archive command said that {archived} is in the archive, and it is not there"
-        )
+    if archiver:
+        _check_archived(archiver, {segment.name for segment in inventory.complete.values()})
     newest = max(
         [*inventory.complete.values(), *inventory.partial.values()], key=lambda s: (s.timeline, s.number)
     )
-    return f"{len(inventory.complete)} complete segment(s), the newest is {newest.path.name}"
+    unknown = "" if archiver else "; the database was not asked whether there is more"
+    return f"{len(inventory.complete)} complete segment(s), the newest is {newest.path.name}{unknown}"
+
+
+def _check_archived(archiver: Archiver, there: Container[str]) -> None:
+    if archiver.archived and archiver.archived not in there:
+        raise Fault(
+            "wal-gap",
+            f"the archive command said that {archiver.archived} is in the archive, and it is not there",
+        )
+    if archiver.failing:
+        raise Fault("wal-behind", f"archiving fails: {archiver.failing} could not be archived")

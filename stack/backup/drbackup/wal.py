@@ -36,6 +36,10 @@ class NoWay(Exception):
         self.fault = fault
 
 
+class NoLog(NoWay):
+    """There is no log after a base: it can be had as it was when it was made, and no later."""
+
+
 def parse_lsn(text: str) -> int:
     """A position in the log from its text, as ``0/1A2B3C4D``.
 
@@ -96,8 +100,7 @@ def take_stock(folders: Iterable[Path]) -> Inventory:
     """
     files = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
     sizes = [path.stat().st_size for path in files if _SEGMENT.match(path.name)]
-    plausible = [size for size in sizes if size >= 1 << 20 and size & (size - 1) == 0]
-    found = Inventory(max(set(plausible), key=plausible.count) if plausible else DEFAULT_SEGMENT_SIZE)
+    found = Inventory(segment_size_of(sizes) or DEFAULT_SEGMENT_SIZE)
     each = (1 << 32) // found.segment_size
     for path in files:
         if match := _SEGMENT.match(path.name):
@@ -113,10 +116,28 @@ def take_stock(folders: Iterable[Path]) -> Inventory:
     return found
 
 
+def segment_size_of(sizes: Iterable[int]) -> int | None:
+    """How large segments are, by the files there are: most have it; None when none has a size that one can have."""
+    plausible = [size for size in sizes if size >= 1 << 20 and size & (size - 1) == 0]
+    return max(set(plausible), key=plausible.count) if plausible else None
+
+
 def parse_history(text: str) -> list[tuple[int, int]]:
-    """The ancestors in a ``.history`` file: timeline, and where it was left."""
+    """The ancestors in a ``.history`` file: timeline, and where it was left.
+
+    A recovery to a moment before its parent began has PostgreSQL write down the parent's own branch, and then one that
+    lies before it: what is of no more account is cut off, and an ancestor of which nothing is left is none.
+    """
     lines = (_HISTORY_LINE.match(line) for line in text.splitlines())
-    return [(int(line[1]), parse_lsn(line[2])) for line in lines if line]
+    written = [(int(line[1]), parse_lsn(line[2])) for line in lines if line]
+    ancestors: list[tuple[int, int]] = []
+    begun = 0
+    for n, (timeline, _) in enumerate(written):
+        left = min(lsn for _, lsn in written[n:])
+        if left > begun or not ancestors:
+            ancestors.append((timeline, left))
+            begun = left
+    return ancestors
 
 
 @dataclass(frozen=True)
@@ -131,11 +152,27 @@ class Route:
     segments: tuple[Segment, ...]
     gap: str | None
 
+    @property
+    def newest(self) -> str:
+        """The newest segment's file name, for people; that there is none, where the base's own log is all."""
+        return self.segments[-1].path.name if self.segments else "the end of the base itself"
+
+    def least_end(self, segment_size: int) -> int:
+        """The position that a recovery to the end of this must at least come to; 0 where there is no segment.
+
+        A record may begin in one segment, and end in the next, of which a part was received: it is not there yet.
+        """
+        if not self.segments:
+            return 0
+        last = self.segments[-1]
+        return (last.number - last.partial) * segment_size
+
 
 def find_route(log: Inventory, timeline: int, after: int) -> Route:
     """The way from ``after`` on ``timeline`` to the newest segment of the newest timeline that descends from it.
 
-    :raises NoWay: ``wal-gap`` when not even the first segment is there.
+    :raises NoLog: when neither the first segment nor any after it is there.
+    :raises NoWay: ``wal-gap`` when the first segment is not there.
     """
     lineage = _newest_lineage(log, timeline, after)
     size = log.segment_size
@@ -151,7 +188,7 @@ def find_route(log: Inventory, timeline: int, after: int) -> Route:
     first_name = segment_name(timeline, start, size)
     if last is None or last < start:
         # A base that ends where a segment ends needs none, until there is more.
-        raise NoWay("wal-gap", f"{first_name}, where the base backup ends, is not there, nor any after it")
+        raise NoLog("wal-gap", f"{first_name}, where the base backup ends, is not there, nor any after it")
     way: list[Segment] = []
     for number in range(start, last + 1):
         on = max((each for each, begin in begins.items() if begin <= number), default=timeline)
