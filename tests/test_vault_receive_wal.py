@@ -16,7 +16,7 @@ point 0/A000000 on timeline 1 is not in this server's history
 DETAIL:  This server's history forked from timeline 1 at 0/8123456."""
 # Makes the slot; then says what it is told to, once, and receives ever after.
 FAKE = """#!/bin/sh
-case "$*" in *--create-slot*) exit 0 ;; esac
+case "$*" in *--create-slot*) exit 0 ;; *--drop-slot*) echo "$*" >>{0}/dropped; exit 0 ;; esac
 echo "$*" >>{0}/calls
 if [ -e {0}/says ]; then cat {0}/says >&2; rm {0}/says; exit 1; fi
 exec sleep 60
@@ -65,8 +65,17 @@ def test_it_tries_again_and_says_why_once(folder: Path) -> None:
     assert log.count("not receiving: FATAL:  the database system is starting up") == 1
     first, second = (folder / "calls").read_text().splitlines()
     assert first == second
+    assert log.count("receiving: from") == 1
     for option in ("--slot=vault", "--synchronous", "--no-loop", f"--directory={folder / 'wal'}"):
         assert option in first
+
+
+def test_the_servers_own_words_are_told(folder: Path) -> None:
+    removed = "ERROR:  requested WAL segment 000000010000000000000007 has already been removed"
+    log = receive(
+        folder, f"pg_receivewal: error: unexpected termination: {removed}\npg_receivewal: error: disconnected"
+    )
+    assert f"not receiving: pg_receivewal: error: unexpected termination: {removed}\n" in log
 
 
 def test_what_the_server_no_longer_knows_is_put_aside_and_the_rest_stays(folder: Path) -> None:
@@ -83,10 +92,28 @@ def test_what_the_server_no_longer_knows_is_put_aside_and_the_rest_stays(folder:
     assert "branched off at 0/8123456" in log
 
 
+@pytest.mark.parametrize(
+    ("says", "anew"),
+    [
+        (
+            'ERROR:  can no longer get changes from replication slot "vault"\n'
+            "DETAIL:  This slot has been invalidated because it exceeded the maximum reserved size.",
+            True,
+        ),
+        ("ERROR:  requested WAL segment 000000010000000000000007 has already been removed", False),
+    ],
+)
+def test_a_slot_that_was_invalidated_is_made_anew(folder: Path, says: str, anew: bool) -> None:
+    receive(folder, says)
+    dropped = folder / "dropped"
+    assert dropped.exists() is anew
+    assert not anew or "--slot=vault" in dropped.read_text()
+
+
 @pytest.mark.parametrize(("witness", "host"), [(None, "proxy-a"), ("a", "proxy-a"), ("b", "proxy-b")])
 def test_it_receives_from_the_site_that_serves(folder: Path, witness: str | None, host: str) -> None:
     if witness:
         (folder / "active-site").write_text(f"{witness}\n")
     log = receive(folder, "FATAL:  the database system is starting up")
     assert all(f"--dbname=host={host} " in call for call in (folder / "calls").read_text().splitlines())
-    assert f"receiving from host={host} with slot vault" in log
+    assert f"receiving: from host={host} with slot vault" in log

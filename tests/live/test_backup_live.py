@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,12 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
 from drbackup.contents import connect, tables
 from drbackup.manifest import Manifest
+from psycopg import sql
 
 from plan.errors import UserError
 from recovery.restore import discard_kept, restore
@@ -53,6 +56,15 @@ def manifest(sites: Sites, folder: str) -> Manifest:
 def ask(sites: Sites, question: str) -> Any:
     with psycopg.connect(sites.a.dsn(), autocommit=True) as connection:
         return (connection.execute(question).fetchone() or (None,))[0]
+
+
+def execute(sites: Sites, command: LiteralString | sql.Composed) -> None:
+    with psycopg.connect(sites.a.dsn(), autocommit=True) as connection:
+        connection.execute(command)
+
+
+def drop(sites: Sites, database: str) -> None:
+    execute(sites, sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(database)))
 
 
 @contextmanager
@@ -285,6 +297,36 @@ def test_a_write_is_in_the_vault_within_a_second_and_again_after_the_server_was_
         assert found.exit_code == 0, found.output
 
 
+def test_what_the_vault_could_not_receive_comes_from_the_archive_and_it_goes_on(sites: Sites) -> None:
+    """The server has recycled what it would ask for: without that it would wait for ever."""
+    assert sites.backup(NIGHTLY).exit_code == 0
+    sites.b.exec("vault", ["pkill", "-STOP", "pg_receivewal"], user="root")
+    try:
+        gone = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'vault'"
+        ask(sites, gone)
+        idle = "SELECT NOT active FROM pg_replication_slots WHERE slot_name = 'vault'"
+        wait_until(lambda: ask(sites, idle), timeout_s=10, what="nobody uses the slot")
+        ask(sites, "SELECT pg_drop_replication_slot('vault')")
+        for _ in range(4):
+            last = ask(sites, "SELECT pg_walfile_name(pg_create_restore_point('hole'))")
+            ask(sites, "SELECT pg_switch_wal()")
+            execute(sites, "CHECKPOINT")
+        archived = f"SELECT last_archived_wal >= '{last}' FROM pg_stat_archiver"
+        wait_until(lambda: ask(sites, archived), timeout_s=30, what="it is archived")
+    finally:
+        sites.b.exec("vault", ["pkill", "-CONT", "pg_receivewal"], user="root")
+    refused = "has already been removed"
+    wait_until(
+        lambda: refused in sites.b.container("vault").logs(tail=20).decode(),
+        timeout_s=30,
+        what="it is refused",
+    )
+    done = sites.backup("drbackup", "offsite")
+    assert "that the vault lacked" in done.output, done.output
+    has_all = "SELECT restart_lsn >= pg_current_wal_lsn() FROM pg_replication_slots WHERE slot_name = 'vault'"
+    wait_until(lambda: ask(sites, has_all), timeout_s=30, what="the vault has all of the log again")
+
+
 def test_the_archive_never_takes_another_segment_of_the_same_name(sites: Sites) -> None:
     name = ask(sites, "SELECT pg_walfile_name(pg_current_wal_lsn())")
     archived = "SELECT archived_count FROM pg_stat_archiver"
@@ -389,17 +431,87 @@ def kill_restore(sites: Sites, moment: str) -> None:
     assert seen, "it ended before"
 
 
-def test_at_rest_backups_are_encrypted_for_whoever_has_the_key(sites: Sites) -> None:
-    script = """
-        rm -rf /tmp/sealed /tmp/key && age-keygen -o /tmp/key 2>/dev/null && export DRBACKUP_ROOT=/tmp/sealed
-        export DRBACKUP_AGE_RECIPIENT=$(age-keygen -y /tmp/key)
-        for kind in dump base redis config; do drbackup $kind || exit 1; done
-        age -d -i /tmp/key /tmp/sealed/postgresql/*.sql.gz.age | gunzip | grep -c 'database dump complete'
-        age -d -i /tmp/key /tmp/sealed/base/base_*/base.tar.age | tar -t | grep -c PG_VERSION
-        find /tmp/sealed -type f ! -name '*.json' ! -name '*.age'
-    """
-    done = sites.backup("bash", "-c", script)
-    sites.backup("rm", "-rf", "/tmp/sealed", "/tmp/key")
+SEALED = """
+    rm -rf /tmp/sealed /tmp/key && age-keygen -o /tmp/key 2>/dev/null && age-keygen -o /tmp/other 2>/dev/null
+    export DRBACKUP_ROOT=/tmp/sealed DRBACKUP_AGE_RECIPIENT=$(age-keygen -y /tmp/key)
+    for kind in dump base redis config; do drbackup $kind || exit 1; done
+    find /tmp/sealed -type f ! -name '*.json' ! -name '*.age'
+"""
+READ_SEALED = """
+    export DRBACKUP_AGE_IDENTITY_FILE={key}
+    rm -rf /tmp/recovered /tmp/cache; mkdir /tmp/cache
+    drbackup {command}
+"""
+READERS = {
+    "verify --dir /tmp/sealed --depth restore": "4/4 OK|5/5 OK",
+    "restore --dump $(ls /tmp/sealed/postgresql/*.age) --into sealed": "restored: ",
+    "pitr --dir /tmp/sealed --into /tmp/recovered": "/tmp/recovered is ready",
+    "redis-restore --dir /tmp/sealed --into /tmp/cache --owner 0": "dump_",
+}
+
+
+@pytest.fixture(scope="module")
+def sealed(sites: Sites) -> Iterator[str]:
+    """Encrypted backups, and what was said while they were made."""
+    done = sites.backup("bash", "-c", SEALED)
     assert done.exit_code == 0, done.output
-    plain = [line for line in done.output.splitlines() if line.startswith("/tmp/sealed/")]
+    yield done.output
+    sites.backup("sh", "-c", "rm -rf /tmp/sealed /tmp/key /tmp/other /tmp/recovered /tmp/cache")
+
+
+def test_at_rest_backups_are_encrypted(sealed: str) -> None:
+    plain = [line for line in sealed.splitlines() if line.startswith("/tmp/sealed/")]
     assert sorted(path.rsplit("/", 1)[1] for path in plain) == [".drbackup.lock", "backup_manifest"]
+
+
+@pytest.mark.usefixtures("sealed")
+@pytest.mark.parametrize("command", READERS)
+def test_whoever_has_the_key_reads_them_and_nobody_else(sites: Sites, command: str) -> None:
+    try:
+        other = sites.backup("bash", "-c", READ_SEALED.format(key="/tmp/other", command=command))
+        assert other.exit_code in (1, 2), other.output
+        assert not ask(sites, "SELECT count(*) FROM pg_database WHERE datname = 'sealed'")
+        assert sites.backup("sh", "-c", "find /tmp/recovered /tmp/cache -type f").output.count("/tmp/") <= 1
+        own = sites.backup("bash", "-c", READ_SEALED.format(key="/tmp/key", command=command))
+        assert own.exit_code == 0, own.output
+        assert re.search(READERS[command], own.output), own.output
+    finally:
+        drop(sites, "sealed")
+
+
+def dr(sites: Sites, *words: str) -> subprocess.CompletedProcess[str]:
+    """``dr``, as an operator calls it."""
+    kept = {"drill_id": sites.a.drill_id, "files": [str(file) for file in sites.a.files], "site": "a"}
+    (sites.a.run_dir / "stack.json").write_text(json.dumps({**kept, "context": sites.a.context}))
+    return subprocess.run(
+        [sys.executable, "-m", "cli", "backup", *words, "--stack", str(sites.a.run_dir)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_an_operator_makes_lists_verifies_and_restores_backups(sites: Sites) -> None:
+    made = dr(sites, "run", "--json")
+    assert made.returncode == 0, made.stderr
+    newest = json.loads(made.stdout)["backups"]
+    assert {each["kind"] for each in newest} == {"dump", "base", "redis", "config"}
+    assert json.loads(dr(sites, "list", "--json").stdout)["backups"] == newest
+    verified = dr(sites, "verify", "--depth", "restore")
+    assert (verified.returncode, "✘" in verified.stdout) == (0, False), verified.stdout
+    assert "as they were dumped" in verified.stdout
+    tested = dr(sites, "test", "--json")
+    assert (tested.returncode, "as they were dumped" in json.loads(tested.stdout)["sentence"]) == (0, True)
+    try:
+        restored = dr(sites, "restore", "latest", "--into", "by_hand", "--json")
+        assert (restored.returncode, json.loads(restored.stdout)["database"]) == (0, "by_hand")
+        again = dr(sites, "restore", "latest", "--into", "by_hand")
+        assert (again.returncode, "nothing is restored over data" in again.stderr) == (2, True), again.stderr
+    finally:
+        drop(sites, "by_hand")
+    try:
+        laid = dr(sites, "pitr", "--into", "/var/tmp/by-hand", "--json")
+        assert (laid.returncode, json.loads(laid.stdout)["to"]) == (0, "latest"), laid.stderr
+    finally:
+        sites.backup("rm", "-rf", "/var/tmp/by-hand")

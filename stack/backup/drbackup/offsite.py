@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 
 from drbackup import layout, report
 from drbackup.errors import Bad
@@ -16,6 +18,10 @@ from drbackup.manifest import Kind, Manifest
 from drbackup.seal import differs, sha256
 from drbackup.settings import Settings
 from drbackup.vault import Vault
+from drbackup.verify_wal import route_of
+from drbackup.wal import NoWay, take_stock
+
+WAL = "wal"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +39,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def copy(settings: Settings, *, everything: bool = False) -> None:
-    """Copy what the vault has not got; with the lock held.
+    """Copy what the vault has not got, the log too that it could not receive as it was written; with the lock held.
 
     Of what was there before, the sizes are compared; and the SHA-256 too, of ``everything``. What has changed there is
     sent again when it is still good here.
@@ -61,9 +67,43 @@ def copy(settings: Settings, *, everything: bool = False) -> None:
             again.append(each)
     if new or again:
         bad += _send(settings, vault, [*new, *again])
+    bad += _fill_log(settings, vault, there)
     if bad:
         raise Bad(f"in the vault: {'; '.join(dict.fromkeys(bad))}")
     report.say(f"offsite: {len(new)} new, {len(known)} there before")
+
+
+def _fill_log(settings: Settings, vault: Vault, there: Mapping[str, int]) -> list[str]:
+    """Send the archived segments that the vault lacks: where its slot was lost, the server has recycled them.
+
+    Only then can it go on receiving: it asks for the one after its newest. What was undone is not sent.
+
+    :returns: what is wrong with which; none is there then.
+    """
+    missing = [path for path in _rolled_forward(settings) if f"{WAL}/{path.name}" not in there]
+    if not missing:
+        return []
+    paths = [f"{WAL}/{path.name}" for path in missing]
+    vault.discard()
+    vault.upload(settings.wal_archive, [path.name for path in missing], WAL)
+    expected = {name: (0, sha256(path)) for name, path in zip(paths, missing, strict=True)}
+    if differ := digests_differ(expected, vault.sha256(paths, incoming=True)):
+        vault.discard()
+        return [differ]
+    vault.publish(paths)
+    report.say(f"offsite: {len(paths)} segment(s) of WAL that the vault lacked, from {missing[0].name} on")
+    return []
+
+
+def _rolled_forward(settings: Settings) -> list[Path]:
+    """The archived log that some base is rolled forward by, but for the newest: that is on its way."""
+    log = take_stock([settings.wal_archive])
+    found: dict[str, Path] = {}
+    for base in layout.listing(settings.root, "base"):
+        if base.manifest:
+            with suppress(NoWay):
+                found |= {each.name: each.path for each in route_of(base.manifest, log).segments[:-1]}
+    return [found[name] for name in sorted(found)]
 
 
 def files_of(backup: Backup) -> dict[str, tuple[int, str]]:

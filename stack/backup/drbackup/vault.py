@@ -81,9 +81,12 @@ class Vault:
         lines = self._rclone(*argv, timeout_s=_COPY_S, listed=paths).splitlines()
         return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
-    def upload(self, root: Path, paths: Sequence[str]) -> None:
-        """Copy files to a hidden folder, where no restore looks; what a killed run has left there is replaced."""
-        argv = ("copy", "--ignore-times", *_LISTED, str(root), self._at(_INCOMING))
+    def upload(self, root: Path, paths: Sequence[str], folder: str = "") -> None:
+        """Copy files to a hidden folder, where no restore looks; what a killed run has left there is replaced.
+
+        :param folder: which they get a place in, below what they are called under ``root``.
+        """
+        argv = ("copy", "--ignore-times", *_LISTED, str(root), self._at(f"{_INCOMING}/{folder}"))
         self._rclone(*argv, timeout_s=_COPY_S, listed=paths)
 
     def publish(self, names: Sequence[str]) -> None:
