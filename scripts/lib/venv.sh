@@ -53,7 +53,7 @@ install_project() {
     # uv takes seconds where pip takes a minute; a platform that has no uv still has pip.
     if [[ -n $uv ]]; then
         # Compiled once, here: every process of a drill imports it, and not every user lets Python write beside what it reads.
-        "$uv" pip install --compile-bytecode --python "$VENV/bin/python" --editable "$ROOT[dev]"
+        "$uv" pip install --python "$VENV/bin/python" --editable "$ROOT[dev]" --compile-bytecode
     else
         "$VENV/bin/python" -m pip install --disable-pip-version-check --retries 1 --editable "$ROOT[dev]"
     fi

@@ -40,6 +40,13 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
         yield up
 
 
+@pytest.fixture(scope="module")
+def night(sites: Sites) -> None:
+    """One night's backups, for all tests that only need some: the volume would not hold one for each."""
+    done = sites.backup(NIGHTLY)
+    assert done.exit_code == 0, done.output
+
+
 def names(sites: Sites, folder: str) -> list[str]:
     """All that is in a folder of backups, hidden or not."""
     done = sites.backup("ls", "-A", f"/backups/{folder}")
@@ -297,9 +304,9 @@ def test_a_write_is_in_the_vault_within_a_second_and_again_after_the_server_was_
         assert found.exit_code == 0, found.output
 
 
+@pytest.mark.usefixtures("night")
 def test_what_the_vault_could_not_receive_comes_from_the_archive_and_it_goes_on(sites: Sites) -> None:
     """The server has recycled what it would ask for: without that it would wait for ever."""
-    assert sites.backup(NIGHTLY).exit_code == 0
     sites.b.exec("vault", ["pkill", "-STOP", "pg_receivewal"], user="root")
     try:
         gone = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'vault'"
@@ -343,10 +350,10 @@ def test_the_archive_never_takes_another_segment_of_the_same_name(sites: Sites) 
     wait_until(lambda: ask(sites, archived) > before, timeout_s=90, what="it is archived after all")
 
 
+@pytest.mark.usefixtures("night")
 @pytest.mark.parametrize("moment", ["is kept", "laying", "starting"])
 def test_a_restore_that_was_killed_is_done_again(sites: Sites, moment: str) -> None:
     """Whatever it had begun: the damaged database is kept, and a fresh one has all that was acknowledged."""
-    assert sites.backup(NIGHTLY).exit_code == 0
     sold = ask(
         sites,
         "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents)"
@@ -365,8 +372,8 @@ def test_a_restore_that_was_killed_is_done_again(sites: Sites, moment: str) -> N
     assert damaged in discard_kept(sites.a)
 
 
+@pytest.mark.usefixtures("night")
 def test_where_nothing_can_be_laid_out_the_database_is_put_back(sites: Sites) -> None:
-    assert sites.backup(NIGHTLY).exit_code == 0
     before = ask(sites, "SELECT max(id) FROM sales")
     with pytest.raises(UserError, match="neither latest nor a moment with its UTC offset"):
         restore(sites.a, "2026-11-24 11:59:30", lambda _: None)
@@ -377,8 +384,8 @@ def test_where_nothing_can_be_laid_out_the_database_is_put_back(sites: Sites) ->
     assert discard_kept(sites.a) == []
 
 
+@pytest.mark.usefixtures("night")
 def test_where_there_is_no_room_the_database_is_put_back(sites: Sites) -> None:
-    assert sites.backup(NIGHTLY).exit_code == 0
     before = ask(sites, "SELECT max(id) FROM sales")
     sites.a.set_variable("DRILL_POSTGRES_VOLUME", "16m")
     try:
@@ -391,8 +398,8 @@ def test_where_there_is_no_room_the_database_is_put_back(sites: Sites) -> None:
     assert discard_kept(sites.a) == []
 
 
+@pytest.mark.usefixtures("night")
 def test_while_the_vault_does_not_answer_this_sites_own_backups_will_do(sites: Sites) -> None:
-    assert sites.backup(NIGHTLY).exit_code == 0
     sold = ask(
         sites,
         "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents)"

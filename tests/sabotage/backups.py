@@ -31,6 +31,9 @@ def sql(*texts):
         command += ["-c", text]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
+def pg_dump(*arguments):
+    return subprocess.run(["pg_dump", *arguments], check=True, capture_output=True).stdout
+
 def until(holds, what):
     deadline = time.monotonic() + 30
     while not holds():

@@ -6,6 +6,6 @@ from fixtures.procedure import Procedure
 
 
 def pytest_drill_phase(drill: Procedure, phase: str) -> None:
-    if phase == "waiting for cron":
+    if phase == "looking at the schedule":
         # Stopped, not ended: the container ends with it.
         drill.stack.exec("backup", ["pkill", "-STOP", "-x", "cron"], user="root")

@@ -1,4 +1,6 @@
-"""Somebody has switched fsync off: what is acknowledged is not on disk."""
+"""Somebody has switched fsync off: what is acknowledged is not on disk.
+
+A killed server loses nothing by it, a machine without power would: the drill must look at the setting."""
 
 from __future__ import annotations
 

@@ -6,10 +6,7 @@ from fixtures.procedure import Procedure
 from tests.sabotage.backups import spoil
 
 SCRIPT = r"""
-data = content(newest())
-start = data.index(b"-- Data for Name: products;")
-end = data.index(b"\\.\n", start) + 3
-rewrite(newest(), data[:start] + data[end:])
+rewrite(newest(), pg_dump("--exclude-table=public.products"))
 """
 
 

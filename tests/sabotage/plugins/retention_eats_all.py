@@ -1,4 +1,4 @@
-"""The retention counts days and nothing else, and all backups are old."""
+"""The retention is the plan's own, which counts days and nothing else, and all dumps are old."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from fixtures.procedure import Procedure
 from tests.sabotage.backups import spoil
 
 SCRIPT = """
+long_ago = time.time() - 40 * 86400
 for path in dumps():
-    manifest(path).unlink()
-    path.unlink()
+    os.utime(path, (long_ago, long_ago))
+subprocess.run(["find", root / "postgresql", "-name", "minimarket_*.sql.gz", "-mtime", "+30", "-delete"], check=True)
 """
 
 

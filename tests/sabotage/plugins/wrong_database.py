@@ -6,7 +6,12 @@ from fixtures.procedure import Procedure
 from tests.sabotage.backups import spoil
 
 SCRIPT = """
-rewrite(newest(), content(newest()), database="postgres")
+sql("CREATE DATABASE beside_it")
+try:
+    sql("\\\\connect beside_it", "CREATE TABLE somebody_elses (id int)")
+    rewrite(newest(), pg_dump("--dbname=beside_it"))
+finally:
+    sql("DROP DATABASE beside_it")
 """
 
 
