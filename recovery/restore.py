@@ -173,10 +173,9 @@ def _put_back(stack: Stack) -> None:
 def _remake(stack: Stack) -> None:
     """Make server and holder anew on the volume of the present generation; the server is not started."""
     # Compose takes no notice of a volume's new name: what mounts it is made anew because we say so.
-    anew = ("--no-deps", "--no-build", "--force-recreate")
-    stack.compose("up", "--no-start", *anew, "postgres")
+    stack.compose("up", "--no-start", "--no-deps", "--no-build", "--force-recreate", "postgres", "holder")
     # Whoever mounts a volume of memory keeps it alive: before anything is written into the fresh one.
-    stack.compose("up", "--detach", "--wait", *anew, "holder")
+    stack.container("holder").start()
 
 
 def _retire(stack: Stack, server: Container, say: Callable[[str], None]) -> None:

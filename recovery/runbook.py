@@ -55,6 +55,10 @@ class Condition:
     why_not: Callable[[Hands], str]
 
 
+InVain = Callable[[Hands], str]
+"""Finds out why a step need not be tried again; empty while it is worth it."""
+
+
 def nothing_wrong(_: str) -> str:
     """For a command whose exit status says it all."""
     return ""
@@ -69,6 +73,7 @@ class Step:
     :param expected: its expected result, in words.
     :param timeout_s: of one attempt, in seconds.
     :param patience_s: for so long, in seconds, it is tried again until it succeeds.
+    :param in_vain: what ends that earlier.
     :param verifies: whether its failure shows already that this rung has not recovered.
     :param essential: whether the steps after it would do harm where it has failed: they are not done then.
     :param only_recovered: whether it would do harm where no rung has recovered: it is not done then.
@@ -82,6 +87,7 @@ class Step:
     expected: str
     timeout_s: float
     patience_s: float = 0.0
+    in_vain: InVain | None = None
     verifies: bool = False
     essential: bool = False
     only_recovered: bool = False
@@ -225,12 +231,16 @@ class _Climb:
     def _attempt(self, step: Step, patience_s: float) -> Ran:
         last = Ran(False, "")
 
-        def succeeds() -> bool:
+        def ended() -> bool:
             nonlocal last
             last = _judged(self._hands.run(step.command, step.timeout_s), step.wrong)
-            return last.ok
+            if last.ok or not patience_s or step.in_vain is None:
+                return last.ok
+            why = step.in_vain(self._hands)
+            last = Ran(False, f"{last.output}\n{why}".strip())
+            return bool(why)
 
-        _in_time(succeeds, patience_s)
+        _in_time(ended, patience_s)
         return last
 
     def _why_not(self, condition: Condition | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plan.model import Plan
+from recovery.crash_loop import in_crash_loop
 from recovery.runbook import Condition, Hands, Runbook, Rung, Step
 
 NAME = "dashboard-down"
@@ -19,6 +20,7 @@ def runbook(plan: Plan) -> Runbook:
         "HTTP 200",
         timeout_s=plan.drill.request_timeout.total_seconds(),
         patience_s=validation_s,
+        in_vain=in_crash_loop("dashboard", timeout_s),
         verifies=True,
         note="asked through the edge, as clients do; the port 8080 is not published",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from plan.model import Plan
+from recovery.crash_loop import in_crash_loop
 from recovery.damage import LOG, READY, why_whole
 from recovery.runbook import Condition, Runbook, Rung, Step
 
@@ -99,6 +100,7 @@ def _come_up(plan: Plan) -> tuple[Step, ...]:
             "accepting connections",
             request_s,
             patience_s=patience_s,
+            in_vain=in_crash_loop("postgres", request_s),
             verifies=True,
             note="asked until it is so, in place of a sleep of 30 s",
         ),

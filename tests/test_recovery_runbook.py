@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recovery.crash_loop import in_crash_loop
 from recovery.model import BoxResult, StepResult, StepStatus
 from recovery.runbook import OUTPUT_CHARS, Condition, Ran, Runbook, Rung, Step
 
@@ -119,6 +120,33 @@ def test_a_patient_step_is_tried_until_it_succeeds() -> None:
     result = a_runbook(rung("restart", patience_s=30)).run(hands, holds_from(1))
     assert hands.done.count("restart") == 3
     assert fates(result.steps)["restart"] is OK
+
+
+def test_a_patient_step_is_given_up_when_waiting_is_in_vain() -> None:
+    hands = PretendingHands({"restart": [Ran(False, "no")] * 9, "count": [Ran(True, "0"), Ran(True, "1")]})
+    in_vain = lambda hands: "" if hands.run("count", 1).output == "0" else "it died"  # noqa: E731
+    result = a_runbook(rung("restart", patience_s=30, in_vain=in_vain, verifies=True), rung("rebuild")).run(
+        hands, holds_from(2)
+    )
+    assert hands.done.count("restart") == 2
+    assert (fates(result.steps)["restart"], result.steps[1].output) == (FAILED, "no\nit died")
+    assert result.rung == "rebuild"
+
+
+@pytest.mark.parametrize(
+    ("counted", "loops"),
+    [
+        (Ran(True, "3\n"), True),
+        (Ran(True, "12\n"), True),
+        (Ran(True, "2\n"), False),
+        (Ran(False, "Error: No such object: 9"), False),
+        (Ran(True, "9 lives"), False),
+    ],
+)
+def test_a_crash_loop_is_seen_by_the_engines_count(counted: Ran, loops: bool) -> None:
+    command = "docker inspect --format {{.RestartCount}} {postgres}"
+    why = in_crash_loop("postgres", 1)(PretendingHands({command: [counted]}))
+    assert ("crash loop" in why) is loops
 
 
 def test_what_was_printed_may_be_wrong_although_the_command_succeeded() -> None:
