@@ -7,7 +7,6 @@ and nothing of another checkout: a run is ours when its folder lies under our ow
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +18,11 @@ import docker.errors
 from chaos.healing import TIMEOUT_S, heal_run
 from chaos.journal import FILE, Journal
 from chaos.runs import is_alive, is_kept
+from stack.at_once import at_once
 from stack.stack import DRILL_LABEL, RUN_DIR_LABEL
 from stack.wait import NotReached, wait_until
 
 _GONE_TIMEOUT_S = 5.0
-_AT_ONCE = 8
 _Filters = dict[str, str | list[str] | bool]
 
 
@@ -140,21 +139,13 @@ def _remove(listing: Callable[[], Sequence[Any]], remove: Callable[[Any], None])
     first = {item.id for item in listing()}
 
     def gone() -> bool:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda item: _remove_one(item, remove), listing()))
+        at_once(listing(), remove)
         return not listing()
 
     if first:
         with suppress(NotReached):  # what is left is listed by the caller, thing by thing
             wait_until(gone, timeout_s=_GONE_TIMEOUT_S, what="everything is removed", every_s=0.2)
     return len(first - {item.id for item in listing()})
-
-
-def _remove_one(item: Any, remove: Callable[[Any], None]) -> None:
-    try:
-        remove(item)
-    except docker.errors.APIError:
-        return  # gone meanwhile, in use, or being removed by somebody else: listing again tells
 
 
 def _name(item: Any) -> str:

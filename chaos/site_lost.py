@@ -13,25 +13,23 @@ the site's alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-import docker.errors
 from docker.models.containers import Container
 from docker.models.networks import Network
 from docker.models.volumes import Volume
 
 from chaos.base import StackFault, saved, transient
 from chaos.guard import require_own
+from stack.at_once import at_once
 from stack.stack import DRILL_LABEL, SITE_LABEL
 from stack.wait import NotReached, wait_until
 
 REMOVE_TIMEOUT_S = 30.0
-_AT_ONCE = 16
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -60,15 +58,16 @@ class SiteLost(StackFault):
         containers = self._containers()
         for container in containers:
             require_own(self.stack, container)
-        _each(containers, lambda container: container.kill())
+        at_once(containers, lambda container: container.kill())
         self._dark = dark_since(self._containers())
         with suppress(NotReached):  # what is left, wait_effective tells
             wait_until(self._remove, timeout_s=REMOVE_TIMEOUT_S, what="all is removed", every_s=0.2)
 
     def _remove(self) -> bool:
         """Again until it is done: the engine may still be letting go of what was removed a moment ago."""
-        _each(self._containers(), lambda container: container.remove(force=True, v=True))
-        _each([*self._volumes(), *self._networks()], lambda thing: thing.remove())
+        at_once(self._containers(), lambda container: container.remove(force=True, v=True))
+        at_once(self._volumes(), lambda volume: volume.remove())
+        at_once(self._networks(), lambda network: network.remove())
         return not self._left()
 
     def wait_effective(self, timeout_s: float) -> float:
@@ -125,14 +124,3 @@ def dark_since(containers: Iterable[Container]) -> float | None:
     if died.year == _NEVER.year or any(state["Running"] for state in states):
         return None
     return time.monotonic() - (datetime.now(UTC) - died).total_seconds()
-
-
-def _each(things: Iterable[Any], act: Callable[[Any], object]) -> None:
-    """Do it to all of them at the same time; listing again tells which of them it did not work on."""
-
-    def one(thing: Any) -> None:
-        with suppress(docker.errors.APIError):
-            act(thing)
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(one, things))

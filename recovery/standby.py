@@ -12,6 +12,7 @@ from docker.models.containers import Container
 from docker.models.volumes import Volume
 
 from plan.errors import UserError
+from stack.at_once import at_once
 from stack.stack import DRILL_LABEL, SITE_LABEL, Stack
 from stack.wait import NotReached, wait_until
 
@@ -81,8 +82,7 @@ def clear(stack: Stack, keep: str = "") -> None:
         ]
 
     def removed() -> bool:
-        for thing in left():
-            thing.remove(force=True)
+        at_once(left(), lambda thing: thing.remove(force=True))
         return not left()
 
     wait_until(
