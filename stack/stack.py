@@ -8,6 +8,7 @@ import random
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -309,18 +310,21 @@ class Stack:
             lines.append(f"{self.service_of(container)} is {state['Status']}, {check}: {last}")
         return lines
 
-    def save_logs(self, folder: Path) -> None:
+    def save_logs(self, folder: Path, since: datetime | None = None) -> None:
         """Write each service's log to ``folder/logs/`` and the containers' states to ``containers.json``.
 
         The other site's too, with its name before the service's.
+
+        :param since: of the logs, nothing that is older.
         """
+        limit = {"since": int(since.timestamp())} if since else {}
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         states = []
         for site in (self, self.standby):
             for container in site.containers():
                 service = self.service_of(container)
                 name = service if site == self else f"site-{site.site}-{service}"
-                (folder / "logs" / f"{name}.log").write_bytes(container.logs(timestamps=True))
+                (folder / "logs" / f"{name}.log").write_bytes(container.logs(timestamps=True, **limit))
                 states.append({"service": name, **_state(container)})
         (folder / "containers.json").write_text(json.dumps(states, indent=2) + "\n", encoding="utf-8")
 

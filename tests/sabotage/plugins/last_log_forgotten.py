@@ -1,4 +1,4 @@
-"""The way back begins without the last of the log: the segment that the vault was still receiving is gone."""
+"""The way back begins without the last of the log: the vault has lost the segment that it received last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from plan.model import Plan
 from recovery import catalog, scenario_5
 from recovery.runbook import Runbook, Rung, Step
 
-FORGET = "docker exec --user root {vault elsewhere} sh -c 'rm /vault/wal/*.partial'"
+# A server that stops begins a new segment: the last of what was written lies in the one before, which is whole.
+FORGET = (
+    "docker exec --user root {vault elsewhere} sh -c"
+    " 'cd /vault/wal; rm *.partial; rm $(ls | grep -E ^[0-9A-F]+$ | tail -n 1)'"
+)
 
 
 def pytest_drill_phase(drill: Drill, phase: str) -> None:
