@@ -317,14 +317,14 @@ class Stack:
 
         :param since: of the logs, nothing that is older.
         """
-        limit = {"since": int(since.timestamp())} if since else {}
+        oldest = int(since.timestamp()) if since else None
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         states = []
         for site in (self, self.standby):
             for container in site.containers():
                 service = self.service_of(container)
                 name = service if site == self else f"site-{site.site}-{service}"
-                (folder / "logs" / f"{name}.log").write_bytes(container.logs(timestamps=True, **limit))
+                (folder / "logs" / f"{name}.log").write_bytes(container.logs(timestamps=True, since=oldest))
                 states.append({"service": name, **_state(container)})
         (folder / "containers.json").write_text(json.dumps(states, indent=2) + "\n", encoding="utf-8")
 
