@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recovery.crash_loop import in_crash_loop
 from recovery.model import BoxResult, StepResult, StepStatus
-from recovery.runbook import OUTPUT_CHARS, Condition, Ran, Runbook, Rung, Step
+from recovery.runbook import OUTPUT_CHARS, Condition, Hands, Ran, Runbook, Rung, Step
 
 OK, FAILED, SKIPPED, NOT_REACHED = StepStatus
 
@@ -124,7 +124,10 @@ def test_a_patient_step_is_tried_until_it_succeeds() -> None:
 
 def test_a_patient_step_is_given_up_when_waiting_is_in_vain() -> None:
     hands = PretendingHands({"restart": [Ran(False, "no")] * 9, "count": [Ran(True, "0"), Ran(True, "1")]})
-    in_vain = lambda hands: "" if hands.run("count", 1).output == "0" else "it died"  # noqa: E731
+
+    def in_vain(hands: Hands) -> str:
+        return "" if hands.run("count", 1).output == "0" else "it died"
+
     result = a_runbook(rung("restart", patience_s=30, in_vain=in_vain, verifies=True), rung("rebuild")).run(
         hands, holds_from(2)
     )
