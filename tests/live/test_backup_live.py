@@ -320,6 +320,9 @@ def test_what_the_vault_could_not_receive_comes_from_the_archive_and_it_goes_on(
             execute(sites, "CHECKPOINT")
         archived = f"SELECT last_archived_wal >= '{last}' FROM pg_stat_archiver"
         wait_until(lambda: ask(sites, archived), timeout_s=30, what="it is archived")
+        execute(sites, "CHECKPOINT")
+        kept = "SELECT name FROM pg_ls_waldir() WHERE name <= %s AND name ~ '^[0-9A-F]{24}$'"
+        assert ask(sites, kept.replace("%s", f"'{last}'")) is None, "the newest archived one is gone too"
     finally:
         sites.b.exec("vault", ["pkill", "-CONT", "pg_receivewal"], user="root")
     refused = "has already been removed"

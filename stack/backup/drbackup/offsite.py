@@ -76,11 +76,16 @@ def copy(settings: Settings, *, everything: bool = False) -> None:
 def _fill_log(settings: Settings, vault: Vault, there: Mapping[str, int]) -> list[str]:
     """Send the archived segments that the vault lacks: where its slot was lost, the server has recycled them.
 
-    Only then can it go on receiving: it asks for the one after its newest. What was undone is not sent.
+    Only then can it go on receiving: it asks for the one after its newest, which the server may not have any more
+    either. What was undone is not sent.
 
     :returns: what is wrong with which; none is there then.
     """
-    missing = [path for path in _rolled_forward(settings) if f"{WAL}/{path.name}" not in there]
+    archived = _rolled_forward(settings)
+    missing = _missing(archived, there)
+    if missing:
+        # The backups took a while to send: what was received meanwhile is there now.
+        missing = _missing(archived, vault.sizes())
     if not missing:
         return []
     paths = [f"{WAL}/{path.name}" for path in missing]
@@ -95,14 +100,18 @@ def _fill_log(settings: Settings, vault: Vault, there: Mapping[str, int]) -> lis
     return []
 
 
+def _missing(archived: list[Path], there: Mapping[str, int]) -> list[Path]:
+    return [path for path in archived if f"{WAL}/{path.name}" not in there]
+
+
 def _rolled_forward(settings: Settings) -> list[Path]:
-    """The archived log that some base is rolled forward by, but for the newest: that is on its way."""
+    """The archived log that some base is rolled forward by."""
     log = take_stock([settings.wal_archive])
     found: dict[str, Path] = {}
     for base in layout.listing(settings.root, "base"):
         if base.manifest:
             with suppress(NoWay):
-                found |= {each.name: each.path for each in route_of(base.manifest, log).segments[:-1]}
+                found |= {each.name: each.path for each in route_of(base.manifest, log).segments}
     return [found[name] for name in sorted(found)]
 
 
