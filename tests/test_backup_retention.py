@@ -182,3 +182,26 @@ def test_on_disk_no_base_no_wal_is_removed(tmp_path: Path) -> None:
     segment(it.wal_archive / "000000010000000000000001")
     thin_out(it, NOW)
     assert len(list(it.wal_archive.iterdir())) == 1
+
+
+def test_on_disk_most_of_a_kind_goes_at_once_only_when_somebody_says_so(tmp_path: Path) -> None:
+    """A clock that has leapt forward by two months makes tonight's backup the only one that is not too old."""
+    it = settings(tmp_path)
+    ages = [0, *range(60, 68)]
+    for days in ages:
+        made(it.root, "dump", days)
+    with pytest.raises(
+        Cannot, match="8 of 9 backups of the kind dump are too old at once: is the clock right"
+    ):
+        thin_out(it, NOW)
+    assert sorted(left(it.root, "dump")) == ages
+    thin_out(it, NOW, most=True)
+    assert left(it.root, "dump") == [0]
+
+
+def test_on_disk_a_few_may_be_most(tmp_path: Path) -> None:
+    it = settings(tmp_path)
+    for days in (0, 60, 61, 62):
+        made(it.root, "dump", days)
+    thin_out(it, NOW)
+    assert left(it.root, "dump") == [0]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -33,8 +35,15 @@ class Folder(Vault):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(each, target)
 
-    def download(self, folder: str, into: Path) -> None:
-        shutil.copytree(self.root / folder, into, dirs_exist_ok=True)
+    def download(
+        self, folder: str, into: Path, *, only: str = "*", without: Sequence[str] = (), undone: bool = False
+    ) -> None:
+        def left(_: str, names: list[str]) -> list[str]:
+            aside = [name for name in names if name.startswith("aside.")]
+            kept = [name for name in names if fnmatch(name, only) and name not in (*without, *aside)]
+            return [name for name in names if name not in (*kept, *(aside if undone else ()))]
+
+        shutil.copytree(self.root / folder, into, ignore=left, dirs_exist_ok=True)
 
 
 @pytest.fixture
@@ -64,15 +73,14 @@ def fetched(into: Path) -> list[str]:
     return [each.path.name for each in layout.listing(into, "base") if each.manifest]
 
 
-def test_the_newest_base_alone_and_all_the_log(vault: Path, tmp_path: Path) -> None:
+def test_the_newest_base_alone_and_the_log_from_there_on(vault: Path, tmp_path: Path) -> None:
     into = tmp_path / "into"
     assert run(into) == 0
     assert fetched(into) == [base(1)]
     assert sorted(each.name for each in into.iterdir()) == ["base", "wal"]
     assert len(list((into / "base").iterdir())) == 2
-    assert {each.name for each in (into / "wal").iterdir()} == {
-        each.name for each in (vault / "wal").iterdir()
-    }
+    there_on = sorted(each.name for each in (vault / "wal").iterdir())[2:]
+    assert sorted(each.name for each in (into / "wal").iterdir()) == there_on
     there = vault / "base" / f"{base(1)}.json"
     assert read(into / "base" / f"{base(1)}.json") == read(there)
 
@@ -91,6 +99,19 @@ def test_a_base_that_was_undone_is_not_fetched(vault: Path, tmp_path: Path) -> N
     assert fetched(tmp_path / "into") == [base(2)]
 
 
+def test_what_was_undone_is_fetched_when_its_timeline_is_asked_for(vault: Path, tmp_path: Path) -> None:
+    write_history(vault / "wal", 2, [(1, 4 * SEGMENT + 900)])
+    aside = vault / "wal" / "aside.20261124_113000"
+    aside.mkdir()
+    for segment in (5, 6):
+        next((vault / "wal").glob(f"0*0{segment}*")).rename(aside / f"00000001000000000000000{segment}")
+    assert run(tmp_path / "into") == 0
+    assert not list((tmp_path / "into" / "wal").glob("aside.*"))
+    assert run(tmp_path / "undone", "--timeline", "1") == 0
+    assert fetched(tmp_path / "undone") == [base(1)]
+    assert len(list((tmp_path / "undone" / "wal").glob("aside.*/*"))) == 2
+
+
 def test_damaged_bases_are_passed_over_and_none_of_them_is_left(
     vault: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,6 +120,7 @@ def test_damaged_bases_are_passed_over_and_none_of_them_is_left(
     shutil.rmtree(vault / "base" / base(2))
     assert run(into) == 0
     assert fetched(into) == [base(3)]
+    assert len(list((into / "wal").iterdir())) == 4, "it needs all of the log"
     assert sorted(each.name for each in (into / "base").iterdir()) == [base(3), f"{base(3)}.json"]
     said = capsys.readouterr().err
     assert f"{base(1)} cannot be used: base.tar has other content" in said

@@ -359,7 +359,7 @@ def site(root: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     )
     monkeypatch.setattr("drbackup.scratch.hand_over", lambda path: None)
     monkeypatch.setattr(Vault, "of", lambda settings: Vault(root / "vault", {}, ()))  # type: ignore[arg-type]
-    monkeypatch.setattr(Vault, "download", lambda vault, folder, into: shutil.copytree(vault.root, into))
+    monkeypatch.setattr(Vault, "download", lambda vault, folder, into, **_: shutil.copytree(vault.root, into))
     return Settings(root=root, wal_archive=root / "archive", vault="sftp://vault/vault", scratch=root / "tmp")
 
 
@@ -380,7 +380,7 @@ def test_without_a_vault_it_is_said_what_is_lost(site: Settings, capsys: pytest.
 def test_a_vault_that_does_not_answer_is_no_vault_only_when_one_says_so(
     site: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def download(*_: object) -> None:
+    def download(*_: object, **__: object) -> None:
         raise Cannot("rclone failed (1): no route to host")
 
     monkeypatch.setattr(Vault, "download", download)

@@ -228,3 +228,20 @@ def test_a_recovery_must_come_to_the_newest_segment_or_to_the_end_of_the_one_bef
     assert (whole.least_end(SEGMENT), whole.newest) == (4 * SEGMENT, segment_name(1, 4, SEGMENT))
     assert (cut.least_end(SEGMENT), cut.newest) == (4 * SEGMENT, segment_name(1, 5, SEGMENT) + ".partial")
     assert Route(1, (), None).least_end(SEGMENT) == 0
+
+
+def test_as_if_no_later_timeline_had_begun(tmp_path: Path) -> None:
+    """What was moved out of the way then is there too; the server is told of every history all the same."""
+    for number in (3, 4):
+        write_segment(tmp_path, number)
+    for number in (4, 5):
+        write_segment(tmp_path, number, timeline=2)
+    write_segment(tmp_path / "aside.20261124_113000", 5)
+    write_history(tmp_path, 2, [(1, 4 * SEGMENT + 900)])
+    now = find_route(take_stock([tmp_path]), 1, 3 * SEGMENT)
+    assert [(each.timeline, each.number) for each in now.segments] == [(1, 3), (2, 4), (2, 5)]
+    log = take_stock([tmp_path], timeline=1)
+    before = find_route(log, 1, 3 * SEGMENT)
+    assert [(each.timeline, each.number) for each in before.segments] == [(1, 3), (1, 4), (1, 5)]
+    assert list(log.history_files) == [2]
+    assert left_behind(log, 1, 5 * SEGMENT) == ""

@@ -15,6 +15,7 @@ from drbackup.settings import Settings
 
 from plan.load import load_plan
 from plan.model import Plan
+from recovery.monitoring_boxes import RETENTION_S
 
 ROOT = Path(__file__).parent.parent
 STACK = ROOT / "stack"
@@ -153,6 +154,7 @@ def test_who_may_serve_is_read_by_those_whom_it_concerns_and_written_where_names
     assert mounts == {
         "dns": "witness:/witness",
         "postgres": "witness:/witness:ro",
+        "backup": "witness:/witness:ro",
         "vault": "witness:/witness:ro",
         "holder": "witness:/hold/witness",
     }
@@ -212,6 +214,12 @@ def test_the_dashboard_reaches_its_stores_through_the_proxy_alone() -> None:
     assert f"host=toxiproxy port={port['postgres']} " in environment["DASHBOARD_DATABASE_URL"]
     assert environment["DASHBOARD_REDIS_URL"] == f"redis://toxiproxy:{port['redis']}/0"
     assert all(proxy["enabled"] for proxy in proxies.values())
+
+
+def test_prometheus_keeps_its_series_for_as_long_as_is_asked_back() -> None:
+    option = "--storage.tsdb.retention.time="
+    [kept] = [each for each in SERVICES["prometheus"]["command"] if each.startswith(option)]
+    assert kept == f"{option}{RETENTION_S / timedelta(days=1).total_seconds():g}d"
 
 
 def test_redis_saves_as_the_plan_says(plan: Plan) -> None:

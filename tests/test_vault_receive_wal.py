@@ -80,7 +80,7 @@ def test_the_servers_own_words_are_told(folder: Path) -> None:
 
 def test_what_the_server_no_longer_knows_is_put_aside_and_the_rest_stays(folder: Path) -> None:
     prefix = "0000000100000000000000"
-    stay = [f"{prefix}07", "00000002.history"]
+    stay = [f"{prefix}07", "00000002.history", "00000002000000000000000A.partial"]
     # The branch lies in 08: receiving goes on after the newest segment that is complete, which must lie before it.
     go = [f"{prefix}08", f"{prefix}09", f"{prefix}0A.partial"]
     for name in stay + go:
@@ -90,6 +90,22 @@ def test_what_the_server_no_longer_knows_is_put_aside_and_the_rest_stays(folder:
     assert sorted(path.name for path in aside.iterdir()) == go
     assert sorted(path.name for path in (folder / "wal").iterdir() if path != aside) == stay
     assert "branched off at 0/8123456" in log
+
+
+def test_a_timeline_that_the_server_does_not_come_from_is_put_aside(folder: Path) -> None:
+    stay = ["000000010000000000000007", "00000001000000000000000A.partial", "00000003.history"]
+    go = ["00000002.history", "000000020000000000000008", "000000020000000000000009.partial"]
+    for name in stay + go:
+        (folder / "wal" / name).write_text(name)
+    log = receive(
+        folder,
+        'pg_receivewal: error: could not send replication command "START_REPLICATION": '
+        "ERROR:  requested timeline 2 is not in this server's history",
+    )
+    (aside,) = (folder / "wal").glob("aside.*")
+    assert sorted(path.name for path in aside.iterdir()) == go
+    assert sorted(path.name for path in (folder / "wal").iterdir() if path != aside) == stay
+    assert "does not lead through timeline 2" in log
 
 
 @pytest.mark.parametrize(

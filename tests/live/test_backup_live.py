@@ -21,6 +21,7 @@ from drbackup.manifest import Manifest
 from psycopg import sql
 
 from plan.errors import UserError
+from recovery.handed_over import check_handed_over
 from recovery.restore import discard_kept, restore
 from recovery.restore_cache import restore_cache
 from recovery.volumes import volume_at
@@ -336,6 +337,57 @@ def test_what_the_vault_could_not_receive_comes_from_the_archive_and_it_goes_on(
     wait_until(lambda: ask(sites, has_all), timeout_s=30, what="the vault has all of the log again")
 
 
+def test_whether_a_server_that_was_stopped_has_handed_its_log_over(sites: Sites) -> None:
+    with pytest.raises(UserError, match="has not ended in order: by its control file it is 'in production'"):
+        check_handed_over(sites.a)
+    wait_until(
+        lambda: ask(sites, "SELECT active FROM pg_replication_slots WHERE slot_name = 'vault'"),
+        timeout_s=30,
+        what="the vault receives",
+    )
+    sites.a.compose("stop", "postgres")
+    try:
+        assert re.fullmatch(
+            r"the server's last record, at \w+/\w+ on timeline \d+, is in /vault/wal",
+            check_handed_over(sites.a),
+        )
+        sites.b.exec(
+            "vault", ["sh", "-c", "mkdir /vault/wal/away; mv /vault/wal/0* /vault/wal/away"], user="root"
+        )
+        with pytest.raises(UserError, match=r"the server's last record, .*, is not in /vault/wal"):
+            check_handed_over(sites.a)
+    finally:
+        sites.b.exec(
+            "vault", ["sh", "-c", "mv /vault/wal/away/* /vault/wal; rmdir /vault/wal/away"], user="root"
+        )
+        sites.a.compose("up", "--detach", "--wait", "postgres")
+
+
+@pytest.mark.parametrize("command", ["nightly", "offsite", "retention"])
+def test_a_site_that_was_given_up_sends_nothing(sites: Sites, command: str) -> None:
+    """It comes back with its cron, and its history was undone."""
+    witness = ["sh", "-c", "echo b >/hold/witness/active-site"]
+    sites.a.exec("holder", witness, user="root")
+    try:
+        done = sites.backup("drbackup", command)
+    finally:
+        sites.a.exec("holder", ["rm", "/hold/witness/active-site"], user="root")
+    assert done.exit_code == 2
+    assert "the site that serves is b, and this is site a: nothing was done" in done.output
+
+
+def test_a_run_by_hand_counts_as_cron_s_does(sites: Sites) -> None:
+    sites.backup(
+        "sh", "-c", 'echo \'{"work": "redis", "finished": 1, "error": "boom"}\' >/var/lib/drbackup/redis.json'
+    )
+    failed = 'drbackup_last_run_failed{kind="redis"}'
+    metrics = ("curl", "-fsS", "http://127.0.0.1:9101/metrics")
+    assert f"{failed} 1.0" in sites.backup(*metrics).output
+    done = sites.backup("drbackup", "redis")
+    assert done.exit_code == 0, done.output
+    assert f"{failed} 0.0" in sites.backup(*metrics).output
+
+
 def test_the_archive_never_takes_another_segment_of_the_same_name(sites: Sites) -> None:
     name = ask(sites, "SELECT pg_walfile_name(pg_current_wal_lsn())")
     archived = "SELECT archived_count FROM pg_stat_archiver"
@@ -407,8 +459,8 @@ def test_while_the_vault_does_not_answer_this_sites_own_backups_will_do(sites: S
         "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents)"
         " VALUES ('without-vault', 1, 1, 99) RETURNING id",
     )
-    ask(sites, "SELECT pg_switch_wal()")
-    archived = "SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) FROM pg_stat_archiver"
+    last = ask(sites, "SELECT pg_walfile_name(pg_switch_wal())")
+    archived = f"SELECT last_archived_wal >= '{last}' FROM pg_stat_archiver"
     wait_until(lambda: ask(sites, archived), timeout_s=30, what="the sale is archived")
     vault = sites.b.container("vault")
     vault.stop(timeout=1)
@@ -524,3 +576,42 @@ def test_an_operator_makes_lists_verifies_and_restores_backups(sites: Sites) -> 
         assert (laid.returncode, json.loads(laid.stdout)["to"]) == (0, "latest"), laid.stderr
     finally:
         sites.backup("rm", "-rf", "/var/tmp/by-hand")
+
+
+def sell(sites: Sites, client: str) -> None:
+    execute(
+        sites,
+        sql.SQL(
+            "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents) VALUES ({}, 1, 1, 99)"
+        ).format(client),
+    )
+
+
+@pytest.mark.usefixtures("night")
+def test_a_moment_that_was_too_early_can_be_corrected(sites: Sites) -> None:
+    """What the first recovery has undone is on the older timeline, and the vault goes on receiving after both."""
+
+    def sold() -> list[str]:
+        listed = "SELECT string_agg(client_id, ' ' ORDER BY id) FROM sales WHERE client_id LIKE 'early-%'"
+        return str(ask(sites, listed) or "").split()
+
+    moments = []
+    for name in ("early-1", "early-2", "early-3"):
+        moments.append(str(ask(sites, "SELECT clock_timestamp()::text")))
+        sell(sites, name)
+    timeline = ask(sites, "SELECT timeline_id FROM pg_control_checkpoint()")
+    restore(sites.a, moments[1], lambda _: None)
+    assert sold() == ["early-1"]
+    said: list[str] = []
+    restore(sites.a, moments[2], said.append)
+    assert sold() == ["early-1"], "the newest history is followed"
+    [warned] = [line for line in said if "was undone. To have that: --timeline" in line]
+    assert warned.endswith(f"--timeline {timeline}")
+    restore(sites.a, moments[2], lambda _: None, timeline=timeline)
+    assert sold() == ["early-1", "early-2"]
+    sell(sites, "early-4")
+    has_all = "SELECT restart_lsn >= pg_current_wal_lsn() FROM pg_replication_slots WHERE slot_name = 'vault'"
+    wait_until(lambda: ask(sites, has_all), timeout_s=60, what="the vault has all of the log again")
+    restore(sites.a, "latest", lambda _: None)
+    assert sold() == ["early-1", "early-2", "early-4"]
+    discard_kept(sites.a)

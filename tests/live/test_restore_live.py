@@ -114,6 +114,24 @@ def test_the_newest_dump_is_restored_and_is_what_was_dumped(stack: Stack) -> Non
     assert not left_over(stack)
 
 
+def test_a_dump_of_what_belongs_to_others_is_restored_too(stack: Stack) -> None:
+    """Roles are in no dump; the server that it is tried in has them made."""
+    execute(stack, 'CREATE ROLE "the shop" NOLOGIN')
+    execute(stack, "CREATE TABLE owned AS SELECT 1 AS id")
+    execute(stack, 'ALTER TABLE owned OWNER TO "the shop"')
+    try:
+        made = drbackup(stack, "dump")
+        assert made.exit_code == 0, made.output
+        code, found = told(stack, "restore-test")
+        assert (code, found["fault"]) == (0, None), found
+        assert found["tables"]["public.owned"] == 1
+    finally:
+        execute(stack, "DROP TABLE owned")
+        execute(stack, 'DROP ROLE "the shop"')
+        made = drbackup(stack, "dump")
+    assert made.exit_code == 0, made.output
+
+
 def left_over(stack: Stack) -> str:
     """Scratch servers and their folders that are still there."""
     folders = stack.exec("backup", ["sh", "-c", "ls -d /var/tmp/drbackup* 2>/dev/null"]).output

@@ -20,6 +20,7 @@ from drbackup.programs import run as run_program
 from drbackup.seal import sealed, sha256
 from drbackup.server import ask
 from drbackup.settings import Settings
+from drbackup.status import remembered
 
 BACKUP_MANIFEST = "backup_manifest"
 _TARS = ("base.tar", "pg_wal.tar")
@@ -32,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """``drbackup base``."""
-    with only_run(settings.root):
+    with only_run(settings.root), remembered(settings.state, "base"):
         make(settings)
     return 0
 

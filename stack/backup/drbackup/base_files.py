@@ -18,7 +18,7 @@ from drbackup.programs import last_words
 from drbackup.scratch import scratch_folder
 from drbackup.seal import sha256
 
-UNPACK_TIMEOUT_S = 3600
+UNPACK_TIMEOUT_S = 4 * 3600  # as long as one may take to be made
 # Of 512 bytes each. With tar's own 20, unpacking 1 GB takes 1.9 s and its sync 0.6 s; with these 1.1 s and 0.3 s.
 _BLOCKS = 2048
 

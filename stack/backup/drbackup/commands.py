@@ -27,6 +27,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "the newest dump into a server of its own, compared (DRP, Test 1)",
     ),
     "pitr": ("drbackup.pitr", "lay out a data directory that recovers to a moment, or to the last one"),
+    "handed-over": (
+        "drbackup.handed_over",
+        "whether the vault has the last record of a server that has ended",
+    ),
     "list": ("drbackup.show", "what is there"),
     "metrics": ("drbackup.metrics", "serve the figures that monitoring reads"),
 }

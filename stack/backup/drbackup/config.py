@@ -14,6 +14,7 @@ from drbackup.lock import only_run
 from drbackup.manifest import Manifest
 from drbackup.seal import sealed, sha256
 from drbackup.settings import Settings
+from drbackup.status import remembered
 
 # The plan's own example is v1.0.0-prod.
 _RELEASE = re.compile(r"v\d+\.\d+\.\d+-prod")
@@ -25,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """``drbackup config``."""
-    with only_run(settings.root):
+    with only_run(settings.root), remembered(settings.state, "config"):
         make(settings)
     return 0
 

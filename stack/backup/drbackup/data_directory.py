@@ -6,6 +6,7 @@ All of it lies in the directory itself: the server needs neither the vault nor t
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import re
 import shutil
@@ -26,7 +27,7 @@ from drbackup.report import say, size
 from drbackup.scratch import hand_over, program
 from drbackup.target import choose_bases
 from drbackup.verify_wal import route_of
-from drbackup.wal import Inventory, NoLog, NoWay, Route, Segment, segment_name
+from drbackup.wal import Inventory, NoLog, NoWay, Route, Segment, format_lsn, segment_name
 
 GROWING = ".drbackup-pitr"  # in the directory: what is being laid out, and the sign that it is not done
 LOG = "drbackup_wal"
@@ -114,6 +115,8 @@ def _lay_one(
         raise _Damaged(str(error)) from error
     log_laid.result()
     reaches = _reaches(growing / LOG, route, log, target)
+    if target is not None:
+        _warn_of_undone(growing / LOG, route, log, target)
     _hand_over_log(growing, {each.name for each in route.segments if each.partial})
     _configure(growing, route, target if reaches else None)
     hand_over(growing)
@@ -233,20 +236,52 @@ def _reaches(folder: Path, route: Route, log: Inventory, target: datetime | None
 def _ended_after(folder: Path, segments: Sequence[Segment], segment_size: int, target: datetime) -> bool:
     """Whether a transaction ended after the target; the segments are looked at from the newest back."""
     for segment in reversed(segments):
-        name = segment_name(segment.timeline, segment.number, segment_size)
-        # It ends with an error where the log ends, in the middle of the newest segment.
-        done = subprocess.run(
-            [program("pg_waldump"), "--rmgr=Transaction", f"--path={folder}", name, name],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-            env={**os.environ, "TZ": "UTC", "LC_ALL": "C"},
-        )
-        ended = [datetime.fromisoformat(f"{each}+00:00") for each in _ENDED.findall(done.stdout)]
-        if ended:
+        if ended := _ended(folder, segment, segment_size):
             return max(ended) > target
     return False
+
+
+def _ended(folder: Path, segment: Segment, segment_size: int, *bounds: str) -> list[datetime]:
+    """When transactions ended, of those whose end lies in a segment.
+
+    :param bounds: options of ``pg_waldump`` that leave a part of the segment out.
+    """
+    name = segment_name(segment.timeline, segment.number, segment_size)
+    # It ends with an error where the log ends, in the middle of the newest segment.
+    done = subprocess.run(
+        [program("pg_waldump"), "--rmgr=Transaction", f"--path={folder}", *bounds, name, name],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+        env={**os.environ, "TZ": "UTC", "LC_ALL": "C"},
+    )
+    return [datetime.fromisoformat(f"{each}+00:00") for each in _ENDED.findall(done.stdout)]
+
+
+def _warn_of_undone(folder: Path, route: Route, log: Inventory, target: datetime) -> None:
+    """Say so, where the moment lies in what an earlier recovery has undone.
+
+    The server follows the newest history. Of a moment after it branched off, and before anything was written on it, it
+    makes the branch itself: all that the older timeline had between the two is not in it.
+    """
+    size = log.segment_size
+    for n, (older, newer) in enumerate(itertools.pairwise(route.segments), start=1):
+        if older.timeline == newer.timeline:
+            continue
+        left = format_lsn(dict(log.histories[newer.timeline])[older.timeline])
+        up_to_it = _ended(folder, newer, size, f"--end={left}")
+        if target < max(up_to_it) if up_to_it else _ended_after(folder, route.segments[:n], size, target):
+            continue
+        after_it = (_ended(folder, each, size) for each in route.segments[n + 1 :])
+        on_it = itertools.chain((_ended(folder, newer, size, f"--start={left}"),), after_it)
+        first = next((min(ended) for ended in on_it if ended), None)
+        if first is None or target < first:
+            say(
+                f"{target:%Y-%m-%d %H:%M:%S.%f} UTC lies after timeline {newer.timeline} left timeline"
+                f" {older.timeline}, and before anything was written on it: what timeline {older.timeline} had then"
+                f" was undone. To have that: --timeline {older.timeline}"
+            )
 
 
 def _configure(growing: Path, route: Route, target: datetime | None) -> None:

@@ -26,6 +26,7 @@ from drbackup.programs import last_words, libpq
 from drbackup.seal import sealed, sha256
 from drbackup.server import ask
 from drbackup.settings import Settings
+from drbackup.status import remembered
 
 END = b"-- PostgreSQL database dump complete"
 TAIL = 512  # bytes in which it stands: since 17.6 a "\\unrestrict" line comes after it
@@ -48,7 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """``drbackup dump``."""
-    with only_run(settings.root):
+    with only_run(settings.root), remembered(settings.state, "dump"):
         make(settings)
     return 0
 
@@ -94,6 +95,7 @@ def make(settings: Settings) -> Manifest:
                 wal_lsn=server.wal_lsn,
                 timeline=server.timeline,
                 tables=tables,
+                roles=server.roles,
                 encrypted=kept != path,
             )
             layout.publish(kept, manifest, settings.root)

@@ -1,7 +1,8 @@
-"""``drbackup fetch``: bring back from the vault what a recovery needs: one base, and all the log there is.
+"""``drbackup fetch``: bring back from the vault what a recovery needs: one base, and all the log from there on.
 
 The base that ``drbackup pitr`` would take for the same ``--to``; one that is damaged is passed over for the one before
-it. WAL that a recovery to a moment has undone stays where it is.
+it. The log before it stays where it is, and so does WAL that a recovery to a moment has undone, unless ``--timeline``
+asks for it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from drbackup.layout import Backup
 from drbackup.manifest import ManifestError, read
 from drbackup.offsite import files_of
 from drbackup.report import say, size
+from drbackup.retention import WAL_FOLDER, obsolete_wal
 from drbackup.seal import differs
 from drbackup.settings import Settings
 from drbackup.target import choose_bases, read_target, target_argument
@@ -44,19 +46,26 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     vault = Vault.of(settings)
     # Before the log: each base that is known by then has the log that it needs in the vault.
     bases = _known(vault, options.into)
+    log = options.into / "wal"
     with ThreadPoolExecutor(1) as beside:
         sizes = beside.submit(vault.sizes)
-        vault.download("wal", options.into / "wal")
+        vault.download("wal", log, only="*.history")
         there = sizes.result()
-    say("fetched wal from the vault")
     damaged: list[str] = []
-    for base, manifest in choose_bases(bases, target, take_stock([options.into / "wal"])):
-        fault = _fetch(vault, base, there)
-        if not fault:
-            say(f"fetched {base.path.name} ({size(manifest.bytes)}) from the vault")
-            return 0
-        say(f"{base.path.name} cannot be used: {fault}")
-        damaged.append(f"{base.path.name}: {fault}")
+    for base, manifest in choose_bases(bases, target, take_stock([log], options.timeline)):
+        if fault := _fetch(vault, base, there):
+            say(f"{base.path.name} cannot be used: {fault}")
+            damaged.append(f"{base.path.name}: {fault}")
+            continue
+        say(f"fetched {base.path.name} ({size(manifest.bytes)}) from the vault")
+        files = {
+            path.removeprefix(WAL_FOLDER): each for path, each in there.items() if path.startswith(WAL_FOLDER)
+        }
+        # What is left out is named, and not what is wanted: a segment may get its last name just now.
+        before = obsolete_wal(files, [manifest])
+        vault.download("wal", log, without=before, undone=options.timeline is not None)
+        say("fetched the wal from there on")
+        return 0
     raise Bad(f"no base can be used: {'; '.join(damaged)}")
 
 

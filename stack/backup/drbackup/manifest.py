@@ -45,6 +45,7 @@ class Manifest:
     :param wal_lsn: of a dump, a position before its snapshot; of a base, where its WAL begins.
     :param wal_end_lsn: of a base, the position from which on it is consistent.
     :param tables: of a dump, each table's rows and content, by ``schema.table``.
+    :param roles: of a dump, the roles that the server had: it says who owns what, and they are in no dump.
     :param files: of a base, each of its files.
     """
 
@@ -61,6 +62,7 @@ class Manifest:
     wal_end_lsn: str | None = None
     timeline: int | None = None
     tables: Mapping[str, Table] | None = None
+    roles: tuple[str, ...] | None = None
     files: Mapping[str, File] | None = None
     encrypted: bool = False
 
@@ -124,6 +126,7 @@ def _read(values: object) -> Manifest:
         wal_end_lsn=_may_be(values, "wal_end_lsn", str),
         timeline=_may_be(values, "timeline", int),
         tables=_each(values.get("tables"), lambda v: Table(_is(v, "rows", int), _is(v, "hash", str))),
+        roles=_names(values.get("roles")),
         files=_each(values.get("files"), lambda v: File(_is(v, "bytes", int), _digest(v["sha256"]))),
         encrypted=_is(values, "encrypted", bool),
     )
@@ -147,6 +150,14 @@ def _may_be(values: Mapping[str, Any], name: str, kind: type) -> Any:
 
 def _each(values: Any, make: Any) -> Any:
     return None if values is None else {name: make(value) for name, value in values.items()}
+
+
+def _names(values: Any) -> tuple[str, ...] | None:
+    if values is None:
+        return None
+    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+        raise TypeError(f"{values!r} are no names")
+    return tuple(values)
 
 
 def _digest(value: object) -> str:

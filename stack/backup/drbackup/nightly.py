@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from drbackup import base, config, dump, offsite, redis, report, retention
 from drbackup.errors import Bad
+from drbackup.fence import refuse_unless_active
 from drbackup.lock import only_run
 from drbackup.settings import Settings
 from drbackup.status import in_words, remembered
@@ -25,8 +26,9 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     Except for the release's tag: without one, there are backups all the same.
 
     :raises Bad: naming each that failed.
-    :raises Cannot: when another run is at it.
+    :raises Cannot: when another run is at it, or the other site serves.
     """
+    refuse_unless_active(settings)
     steps: list[tuple[str, Callable[[], object]]] = [
         ("dump", lambda: dump.make(settings)),
         ("base", lambda: base.make(settings)),

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from drbackup import layout, report
 from drbackup.errors import Bad
+from drbackup.fence import refuse_unless_active
 from drbackup.layout import Backup
 from drbackup.lock import only_run
 from drbackup.manifest import Kind, Manifest
 from drbackup.seal import differs, sha256
 from drbackup.settings import Settings
+from drbackup.status import remembered
 from drbackup.vault import Vault
 from drbackup.verify_wal import route_of
 from drbackup.wal import NoWay, take_stock
@@ -33,7 +35,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """``drbackup offsite``."""
-    with only_run(settings.root):
+    refuse_unless_active(settings)
+    with only_run(settings.root), remembered(settings.state, "offsite"):
         copy(settings, everything=options.all)
     return 0
 

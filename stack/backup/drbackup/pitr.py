@@ -53,8 +53,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     target = read_target(options.to)
     root = options.dir or settings.root
     bases = listing(root, "base")
-    with _log_folders(root, settings, with_vault=options.dir is None) as folders:
-        laid = lay_out(bases, take_stock(folders), options.into, target, settings.age_identity)
+    undone = options.timeline is not None
+    with _log_folders(root, settings, with_vault=options.dir is None, undone=undone) as folders:
+        log = take_stock(folders, options.timeline)
+        laid = lay_out(bases, log, options.into, target, settings.age_identity)
     took = time.monotonic() - began
     log_size = laid.segment_size
     say(
@@ -82,7 +84,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _log_folders(root: Path, settings: Settings, *, with_vault: bool) -> Iterator[list[Path]]:
+def _log_folders(root: Path, settings: Settings, *, with_vault: bool, undone: bool) -> Iterator[list[Path]]:
     """Where the log lies: the vault's first, fetched for a while; the newest is there alone."""
     here = wal_folders(root, settings)
     if not with_vault or not settings.vault:
@@ -93,7 +95,7 @@ def _log_folders(root: Path, settings: Settings, *, with_vault: bool) -> Iterato
     with scratch_folder(settings.scratch) as folder:
         say("fetching the log from the vault")
         try:
-            Vault.of(settings).download("wal", folder / "wal")
+            Vault.of(settings).download("wal", folder / "wal", undone=undone)
         except Cannot as error:
             raise Cannot(
                 f"the newest of the log is in the vault alone, and {error}; to do without: --dir {root}"

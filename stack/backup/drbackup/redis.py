@@ -16,6 +16,7 @@ from drbackup.manifest import Manifest
 from drbackup.programs import run as run_program
 from drbackup.seal import sealed, sha256
 from drbackup.settings import Settings
+from drbackup.status import remembered
 
 _ANSWER_S = 10.0
 _SAVE_S = 300.0
@@ -28,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """``drbackup redis``."""
-    with only_run(settings.root):
+    with only_run(settings.root), remembered(settings.state, "redis"):
         make(settings)
     return 0
 

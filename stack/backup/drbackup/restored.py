@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+
+from psycopg import sql
 
 from drbackup import contents
 from drbackup.findings import Fault
@@ -19,6 +22,7 @@ def try_dump(dump: Path, manifest: Manifest, server: Server, identity: Path | No
     :raises Fault: the first that is found.
     """
     name = manifest.database or "restored"
+    _make_roles(server.dsn(), manifest.roles or ())
     with new_database(server.dsn(), name) as dsn:
         restore_dump(dump, manifest, dsn, identity)
         with contents.connect(dsn) as connection:
@@ -27,6 +31,16 @@ def try_dump(dump: Path, manifest: Manifest, server: Server, identity: Path | No
     if complaint := check_structure(server, [name]):
         raise Fault("amcheck", f"pg_amcheck: {complaint}")
     return found
+
+
+def _make_roles(dsn: str, names: Sequence[str]) -> None:
+    """Have whom a dump names as an owner, so that it can be restored; nobody may log in as one."""
+    with contents.connect(dsn) as connection:
+        there = {name for (name,) in connection.execute("SELECT rolname::text FROM pg_roles")}
+        for name in names:
+            if name not in there:
+                connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
+        connection.commit()
 
 
 def compare(manifest: Manifest, found: dict[str, Table]) -> None:

@@ -12,47 +12,77 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from drbackup import layout, report
 from drbackup.errors import Cannot
+from drbackup.fence import refuse_unless_active
 from drbackup.layout import Backup
 from drbackup.lock import only_run
 from drbackup.manifest import KINDS, Kind, Manifest, ManifestError, read
 from drbackup.offsite import digests_differ, files_of
 from drbackup.seal import differs
 from drbackup.settings import Settings
+from drbackup.status import remembered
 from drbackup.vault import Vault
 from drbackup.wal import parse_lsn, segment_name, segment_size_of
 
 WAL_FOLDER = "wal/"
+_FEW = 3  # so many of a kind may go at once, whatever share of it they are
 _WAL = re.compile(r"[0-9A-F]{8}([0-9A-F]{16})(\.partial|\.[0-9A-F]{8}\.backup)?")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--dry-run", action="store_true", help="say what would go, and remove nothing")
+    parser.add_argument(
+        "--most", action="store_true", help="remove even most of what there is of a kind: the clock is right"
+    )
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """``drbackup retention``."""
-    with only_run(settings.root):
-        thin_out(settings, datetime.now(UTC), dry_run=options.dry_run)
+    refuse_unless_active(settings)
+    kept = nullcontext() if options.dry_run else remembered(settings.state, "retention")
+    with only_run(settings.root), kept:
+        thin_out(settings, datetime.now(UTC), dry_run=options.dry_run, most=options.most)
     return 0
 
 
-def thin_out(settings: Settings, now: datetime, *, dry_run: bool = False) -> None:
+def thin_out(settings: Settings, now: datetime, *, dry_run: bool = False, most: bool = False) -> None:
     """Remove what may go, here and in the vault; with the lock held.
 
-    :raises Cannot: when the clock is wrong, or the vault cannot be reached.
+    :param most: even where that is most of what there is of a kind, as after a clock has leapt forward.
+    :raises Cannot: when the clock is wrong, or may be, or the vault cannot be reached.
     """
-    keep = timedelta(days=settings.retention_days)
-    _here(settings, now, keep, dry_run)
+    task = _Task(now, timedelta(days=settings.retention_days), dry_run, most)
+    _here(settings, task)
     if settings.vault:
-        _there(settings, now, keep, dry_run)
+        _there(settings, task)
+
+
+@dataclass(frozen=True)
+class _Task:
+    now: datetime
+    keep: timedelta
+    dry_run: bool
+    most: bool
+
+    def expired(self, backups: Sequence[Backup], is_good: Callable[[Backup], bool]) -> list[Backup]:
+        """Which may go. A night's backup makes one too old; by a clock that has leapt forward nearly all are, at once.
+
+        :raises Cannot: when more than a few are to go, and those are most of them.
+        """
+        gone = expired(backups, self.now, self.keep, is_good)
+        if len(gone) > _FEW and 2 * len(gone) > len(backups) and not (self.most or self.dry_run):
+            raise Cannot(
+                f"{len(gone)} of {len(backups)} backups of the kind {gone[0].kind} are too old at once: is the clock"
+                " right? None of them is removed; if it is: drbackup retention --most"
+            )
+        return gone
 
 
 def expired(
@@ -104,21 +134,21 @@ def _staying(backups: Sequence[Backup], gone: Sequence[Backup]) -> list[Manifest
     return [each.manifest for each in backups if each.manifest and each not in gone]
 
 
-def _here(settings: Settings, now: datetime, keep: timedelta, dry_run: bool) -> None:
+def _here(settings: Settings, task: _Task) -> None:
     def is_good(backup: Backup) -> bool:
         return backup.manifest is not None and not differs(backup.path, backup.manifest)
 
     for kind in KINDS:
         backups = layout.listing(settings.root, kind)
-        gone = expired(backups, now, keep, is_good)
+        gone = task.expired(backups, is_good)
         for backup in gone:
-            _say(dry_run, str(backup.path))
-            if not dry_run:
+            _say(task.dry_run, str(backup.path))
+            if not task.dry_run:
                 _remove(backup)
         if kind == "base" and settings.wal_archive.is_dir():
             names = obsolete_wal(_sizes(settings.wal_archive), _staying(backups, gone))
-            _say_wal(dry_run, str(settings.wal_archive), names)
-            for name in names if not dry_run else []:
+            _say_wal(task.dry_run, str(settings.wal_archive), names)
+            for name in names if not task.dry_run else []:
                 (settings.wal_archive / name).unlink(missing_ok=True)
 
 
@@ -140,27 +170,20 @@ def _remove(backup: Backup) -> None:
         backup.path.unlink(missing_ok=True)
 
 
-def _there(settings: Settings, now: datetime, keep: timedelta, dry_run: bool) -> None:
+def _there(settings: Settings, task: _Task) -> None:
     vault = Vault.of(settings)
     sizes = vault.sizes()
     backups = {kind: list(_named(kind, sizes)) for kind in KINDS}
-    if all(backup.named >= now - keep for listed in backups.values() for backup in listed):
+    if all(backup.named >= task.now - task.keep for listed in backups.values() for backup in listed):
         return  # as on most days: nothing is old enough, nothing has to be read
     with tempfile.TemporaryDirectory(prefix="drbackup-vault.") as folder:
         vault.manifests(Path(folder))
         for kind in KINDS:
             listed = [_with_manifest(Path(folder), backup) for backup in backups[kind]]
-            _thin_out_there(vault, sizes, listed, now, keep, dry_run)
+            _thin_out_there(vault, sizes, listed, task)
 
 
-def _thin_out_there(
-    vault: Vault,
-    sizes: Mapping[str, int],
-    backups: list[Backup],
-    now: datetime,
-    keep: timedelta,
-    dry_run: bool,
-) -> None:
+def _thin_out_there(vault: Vault, sizes: Mapping[str, int], backups: list[Backup], task: _Task) -> None:
     """One kind in the vault."""
 
     def is_good(backup: Backup) -> bool:
@@ -168,18 +191,18 @@ def _thin_out_there(
         there = [path for path in files if path in sizes]
         return bool(files) and not digests_differ(files, vault.sha256(there) if there else {})
 
-    gone = expired(backups, now, keep, is_good)
+    gone = task.expired(backups, is_good)
     for backup in gone:
         path = f"{layout.FOLDERS[backup.kind]}/{backup.path.name}"
-        _say(dry_run, f"vault:{path}")
-        if not dry_run:
+        _say(task.dry_run, f"vault:{path}")
+        if not task.dry_run:
             vault.remove([f"{path}.json"])
             vault.remove([file for file in sizes if file == path or file.startswith(f"{path}/")])
     staying = _staying(backups, gone) if gone and gone[0].kind == "base" else []
     log = {path.removeprefix(WAL_FOLDER): size for path, size in sizes.items() if path.startswith(WAL_FOLDER)}
     obsolete = obsolete_wal(log, staying)
-    _say_wal(dry_run, f"vault:{WAL_FOLDER}", obsolete)
-    if obsolete and not dry_run:
+    _say_wal(task.dry_run, f"vault:{WAL_FOLDER}", obsolete)
+    if obsolete and not task.dry_run:
         vault.remove([f"{WAL_FOLDER}{name}" for name in obsolete])
 
 

@@ -11,7 +11,8 @@ from drbackup import contents
 
 _QUESTION = """
     SELECT current_setting('server_version'), system_identifier::text, pg_current_wal_lsn()::text,
-           ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
+           ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int,
+           (SELECT array_agg(rolname::text ORDER BY rolname) FROM pg_roles WHERE rolname !~ '^pg_')
     FROM pg_control_system()"""
 _ARCHIVER = """
     SELECT substring(last_archived_wal FROM '^[0-9A-F]{24}$'),
@@ -21,12 +22,16 @@ _ARCHIVER = """
 
 @dataclass(frozen=True)
 class Server:
-    """A server that takes writes, as it is just now."""
+    """A server that takes writes, as it is just now.
+
+    :param roles: the names of its own, without those that every server has.
+    """
 
     version: str
     system_identifier: str
     wal_lsn: str
     timeline: int
+    roles: tuple[str, ...]
 
 
 def ask(connection: psycopg.Connection[Any]) -> Server:
@@ -37,7 +42,8 @@ def ask(connection: psycopg.Connection[Any]) -> Server:
     row = connection.execute(_QUESTION).fetchone()
     if row is None:
         raise psycopg.DataError("the server says nothing of itself")
-    return Server(*row)
+    *figures, roles = row
+    return Server(*figures, roles=tuple(roles))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from drbackup.errors import Cannot
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class Settings:
     :param scratch: where a base backup is unpacked to be checked: not the backups' own volume, which it would fill.
     :param state: where it is kept how the last runs ended: not on the backups' volume either.
     :param config: what a config backup is made of, mounted read-only.
+    :param site: this one's name.
+    :param witness: a file that names the site which may serve; not there: nobody has ever failed over.
     :param git: a repository whose release tag is looked for; None: it is not looked for.
     """
 
@@ -39,6 +44,8 @@ class Settings:
     scratch: Path = Path("/var/tmp")
     state: Path = Path("/var/lib/drbackup")
     config: Path = Path("/config")
+    site: str = "a"
+    witness: Path = Path("/witness/active-site")
     git: Path | None = None
 
     @classmethod
@@ -54,13 +61,18 @@ class Settings:
         days = text("DRBACKUP_RETENTION_DAYS", "30")
         if not days.isdecimal() or int(days) < 1:
             raise Cannot("DRBACKUP_RETENTION_DAYS is not a whole number of days from 1 on")
+        database = text("PGDATABASE", cls.database)
+        if not _NAME.fullmatch(database):
+            raise Cannot(
+                f"PGDATABASE is {database!r}: a dump's name can hold letters, digits, _ and - of it only"
+            )
         identity = environment.get("DRBACKUP_AGE_IDENTITY_FILE")
         git = environment.get("DRBACKUP_GIT_DIR")
         return cls(
             host=text("PGHOST", cls.host),
             user=text("PGUSER", cls.user),
             password=text("PGPASSWORD", cls.password),
-            database=text("PGDATABASE", cls.database),
+            database=database,
             redis_url=text("REDIS_URL", cls.redis_url),
             root=Path(text("DRBACKUP_ROOT", str(cls.root))),
             wal_archive=Path(text("DRBACKUP_WAL_ARCHIVE", str(cls.wal_archive))),
@@ -72,5 +84,7 @@ class Settings:
             scratch=Path(text("DRBACKUP_SCRATCH", str(cls.scratch))),
             state=Path(text("DRBACKUP_STATE", str(cls.state))),
             config=Path(text("DRBACKUP_CONFIG", str(cls.config))),
+            site=text("DRBACKUP_SITE", cls.site),
+            witness=Path(text("DRBACKUP_WITNESS", str(cls.witness))),
             git=Path(git) if git else None,
         )

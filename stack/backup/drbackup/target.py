@@ -17,12 +17,18 @@ LATEST = "latest"
 
 
 def target_argument(parser: argparse.ArgumentParser) -> None:
-    """The option ``--to``, for :func:`read_target`."""
+    """The options ``--to``, for :func:`read_target`, and ``--timeline``, for :func:`drbackup.wal.take_stock`."""
     parser.add_argument(
         "--to",
         default=LATEST,
         metavar="TIME",
         help="latest, or a moment with its UTC offset, as 2026-11-24T11:59:30+00:00 (default: latest)",
+    )
+    parser.add_argument(
+        "--timeline",
+        type=int,
+        metavar="N",
+        help="on the history of this timeline, as if no later one had begun: for what a recovery has undone",
     )
 
 

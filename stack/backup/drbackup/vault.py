@@ -13,13 +13,14 @@ from drbackup.errors import Cannot
 from drbackup.layout import PARTIAL
 from drbackup.programs import run
 from drbackup.settings import Settings
+from drbackup.wal import ASIDE
 
-_ANSWER_S = 15.0
+_ANSWER_S = 30.0
+# So much longer for each file that is named or removed there: some turns over a line that may be a slow one.
+_NAME_S = 0.5
 _COPY_S = 4 * 3600.0
 _REMOTE = "VAULT"
 _INCOMING = f"{PARTIAL}incoming"
-# What the receiver has moved out of the way after a recovery to a moment: history that was undone.
-_ASIDE = "/aside.*/**"
 _NOT_HIDDEN = (f"--filter=- /{PARTIAL}*/**",)
 _LISTED = ("--files-from-raw", "-")
 
@@ -103,12 +104,22 @@ class Vault:
                 f'-rmdir "{place}"',
                 f'rename "{hidden}" "{place}"',
             ]
-        run(self.sftp, timeout_s=_ANSWER_S, stdin="\n".join(lines) + "\n")
+        bound_s = _ANSWER_S + _NAME_S * len(names)
+        run(self.sftp, timeout_s=bound_s, stdin="\n".join(lines) + "\n")
 
-    def download(self, folder: str, into: Path) -> None:
-        """Copy what is in a folder, undone WAL apart, to this machine; what is the same there already is left alone."""
-        without = (f"--exclude={PARTIAL}*", f"--exclude={_ASIDE}")
-        self._rclone("copy", *without, self._at(folder), str(into), timeout_s=_COPY_S)
+    def download(
+        self, folder: str, into: Path, *, only: str = "*", without: Sequence[str] = (), undone: bool = False
+    ) -> None:
+        """Copy what is in a folder to this machine; what is the same there already is left alone.
+
+        :param only: a pattern of the names that are copied.
+        :param without: names of what is not.
+        :param undone: WAL of a history that was undone as well.
+        """
+        aside = "+" if undone else "-"
+        rules = [f"--filter={rule}" for rule in (f"- {PARTIAL}*", f"{aside} /{ASIDE}/**", f"+ {only}", "- *")]
+        argv = ("copy", "--exclude-from=-", *rules, self._at(folder), str(into))
+        self._rclone(*argv, timeout_s=_COPY_S, listed=without)
 
     def discard(self) -> None:
         """Remove what is in the hidden folder."""
@@ -116,7 +127,8 @@ class Vault:
 
     def remove(self, paths: Sequence[str]) -> None:
         """Remove files."""
-        self._rclone("delete", *_LISTED, self._at(), listed=paths)
+        bound_s = _ANSWER_S + _NAME_S * len(paths)
+        self._rclone("delete", *_LISTED, self._at(), timeout_s=bound_s, listed=paths)
 
     def _at(self, path: str = "") -> str:
         return f"{_REMOTE.lower()}:{self.root / path}"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 DEFAULT_SEGMENT_SIZE = 16 << 20
 PARTIAL = ".partial"
+ASIDE = "aside.*"  # folders of what the vault's receiver has moved out of the way: history that was undone
 
 _SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.partial)?\Z")
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history\Z")
@@ -93,26 +94,33 @@ class Inventory:
         return self.complete.get((timeline, number)) or self.partial.get((timeline, number))
 
 
-def take_stock(folders: Iterable[Path]) -> Inventory:
+def take_stock(folders: Iterable[Path], timeline: int | None = None) -> Inventory:
     """What lies in ``folders``; what is in an earlier one goes before the same in a later one.
 
     Hidden files are somebody's unfinished work. The segment size is that of most complete segments.
+
+    :param timeline: as if no later one had ever begun, and with what was moved out of the way when it did.
     """
-    files = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
+    searched = [folder for folder in folders if folder.is_dir()]
+    if timeline is not None:
+        searched += [aside for folder in searched for aside in sorted(folder.glob(ASIDE))]
+    files = [path for folder in searched for path in sorted(folder.iterdir())]
     sizes = [path.stat().st_size for path in files if _SEGMENT.match(path.name)]
     found = Inventory(segment_size_of(sizes) or DEFAULT_SEGMENT_SIZE)
     each = (1 << 32) // found.segment_size
     for path in files:
         if match := _SEGMENT.match(path.name):
-            timeline, high, low = (int(part, 16) for part in match.groups()[:3])
-            segment = Segment(timeline, high * each + low, path, match[4] is not None)
+            on, high, low = (int(part, 16) for part in match.groups()[:3])
+            segment = Segment(on, high * each + low, path, match[4] is not None)
             shelf = found.partial if segment.partial else found.complete
-            shelf.setdefault((timeline, segment.number), segment)
+            shelf.setdefault((on, segment.number), segment)
         elif match := _HISTORY.match(path.name):
-            timeline = int(match[1], 16)
-            if timeline not in found.histories:
-                found.histories[timeline] = parse_history(path.read_text(encoding="utf-8", errors="replace"))
-                found.history_files[timeline] = path
+            begun = int(match[1], 16)
+            if begun not in found.histories:
+                found.histories[begun] = parse_history(path.read_text(encoding="utf-8", errors="replace"))
+                found.history_files[begun] = path
+    if timeline is not None:
+        found.histories = {each: found.histories[each] for each in found.histories if each <= timeline}
     return found
 
 
