@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.options import Which
 from plan.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,10 +50,6 @@ class Depth(StrEnum):
     RESTORE = "restore"
 
 
-Which = Annotated[
-    str,
-    typer.Option("--stack", metavar="ID", help="The stack's id, or the folder of its run; else the newest."),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 Folder = Annotated[
     Path | None,
@@ -155,6 +152,15 @@ def pitr(
     to: Annotated[
         str, typer.Option("--to", metavar="TIME", help="latest, or a moment with its UTC offset.")
     ] = "latest",
+    timeline: Annotated[
+        int | None,
+        typer.Option(
+            "--timeline",
+            metavar="N",
+            min=1,
+            help="On the history of this timeline, which a recovery has undone.",
+        ),
+    ] = None,
     stack: Which = "latest",
     as_json: AsJson = False,
 ) -> None:
@@ -165,7 +171,8 @@ def pitr(
 
     Example: dr backup pitr --into /var/tmp/recovered --to 2026-11-24T11:59:30+00:00
     """
-    _end(_passed(_in_stack(stack, ["pitr", "--into", into, "--to", to]), as_json))
+    on = [] if timeline is None else ["--timeline", str(timeline)]
+    _end(_passed(_in_stack(stack, ["pitr", "--into", into, "--to", to, *on]), as_json))
 
 
 _CANNOT = 2

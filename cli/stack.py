@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 
 ROOT = Path("reports/out")
+_PIPED_COLUMNS = 200  # a line a service, for grep
 Which = Annotated[
     str, typer.Argument(help="The stack's id, or the folder of its run; the newest when left out.")
 ]
@@ -53,8 +54,7 @@ def up(
 
     from chaos.reaper import sweep
     from chaos.runs import KEPT
-    from fixtures.run import new_drill_id
-    from reports.folder import create
+    from reports.folder import create, new_drill_id
     from stack.stack import Stack
 
     console = Console()
@@ -76,21 +76,31 @@ def up(
 
 @app.command()
 def status(which: Which = "latest") -> None:
-    """Show every service of a stack, with its state and the address where it is published."""
+    """Show every service of a stack, of both sites: its container, its state, and where it is published.
+
+    The container's name is what `docker logs`, `docker restart` and `docker exec` want.
+    """
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     stack = find(which)
-    table = Table("service", "state", "health", "published at", title=stack.drill_id)
-    for container in sorted(stack.containers(), key=stack.service_of):
-        health = (container.attrs["State"].get("Health") or {}).get("Status", "-")
-        ports = ", ".join(
-            f"{inner} → {bound[0]['HostIp']}:{bound[0]['HostPort']}"
-            for inner, bound in container.ports.items()
-            if bound
-        )
-        table.add_row(stack.service_of(container), container.status, health, ports)
-    Console().print(table)
+    # A name that is cut off is of no use: on a narrow terminal it is folded.
+    name = Column("container", overflow="fold")
+    table = Table("service", name, "state", "health", "published at", title=stack.drill_id)
+    for site in (stack, stack.standby):
+        for container in sorted(site.containers(), key=site.service_of):
+            health = (container.attrs["State"].get("Health") or {}).get("Status", "-")
+            ports = ", ".join(
+                f"{inner} → {bound[0]['HostIp']}:{bound[0]['HostPort']}"
+                for inner, bound in container.ports.items()
+                if bound
+            )
+            table.add_row(site.service_of(container), container.name, container.status, health, ports)
+        table.add_section()
+    console = Console()
+    if not console.is_terminal:
+        console.width = _PIPED_COLUMNS
+    console.print(table)
 
 
 @app.command()
@@ -108,6 +118,15 @@ def restore(
             "What is not archived yet is given up.",
         ),
     ] = False,
+    timeline: Annotated[
+        int | None,
+        typer.Option(
+            "--timeline",
+            metavar="N",
+            min=1,
+            help="On the history of this timeline, which an earlier restore has undone.",
+        ),
+    ] = None,
 ) -> None:
     """Restore a stack's database into a fresh volume, rolled forward to a moment or to the last one.
 
@@ -122,7 +141,7 @@ def restore(
     from stack.compose import ComposeError
 
     try:
-        kept = carry_out(_site(which, site), to, _timed(), without_vault=without_vault)
+        kept = carry_out(_site(which, site), to, _timed(), without_vault=without_vault, timeline=timeline)
     except ComposeError as error:
         raise UserError(
             f"the database was not restored: {error}",
@@ -159,6 +178,22 @@ def standby(
     from recovery.standby import stand_by
 
     stand_by(_site(which, site), typer.echo)
+
+
+@app.command("handed-over")
+def handed_over(
+    which: Named = "latest",
+    site: SiteName = "b",
+) -> None:
+    """Say whether a site whose database was stopped has handed all of its log over to its vault.
+
+    Exit status 2 when it has not: another site that took over now would lack what it wrote last.
+
+    Example: dr stack handed-over --site b
+    """
+    from recovery.handed_over import check_handed_over
+
+    typer.echo(check_handed_over(_site(which, site)))
 
 
 def _timed() -> Callable[[str], None]:

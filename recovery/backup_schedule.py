@@ -21,9 +21,9 @@ SERVICE = "backup"
 CRONTAB = "/etc/cron.d/drp"
 TEST_FILE = f"{CRONTAB}-drill"
 STATE = "/var/lib/drbackup"
-_CRON_READS_S = 3
-CRON_S = 60 + _CRON_READS_S
-"""Seconds until cron has begun what it is told now, at most: it looks at the clock once a minute."""
+_CRON_READS_S = 5
+_AT_IT = "[d]rbackup nightly"  # not whoever looks for it
+_BEGINS_S = 10.0  # after the minute in which it is due
 
 
 def scheduled(crontab: str, command: str) -> list[str]:
@@ -41,9 +41,13 @@ def next_run(schedule: str, now: datetime) -> datetime:
     return due
 
 
-def in_a_moment(now: datetime) -> str:
-    """The schedule of one run, at the next minute that begins late enough for cron to read it before."""
-    due = now + timedelta(seconds=_CRON_READS_S + 60)
+def next_minute(now: datetime) -> datetime:
+    """The next minute that begins late enough for cron to read before what is due in it."""
+    return (now + timedelta(seconds=_CRON_READS_S + 60)).replace(second=0, microsecond=0)
+
+
+def once_at(due: datetime) -> str:
+    """The schedule of one run, in that minute."""
     return f"{due.minute} {due.hour} {due.day} {due.month} *"
 
 
@@ -77,12 +81,15 @@ class ScheduledRun:
         self._command = command
         self._before: Set[str] = frozenset()
         self._armed = 0.0
+        self._due = 0.0
         self._made: Made | None = None
 
     def __enter__(self) -> ScheduledRun:
         self._before = self._dumps()
         self._armed = time.time()
-        change = shlex.quote(due_alone(self._command, in_a_moment(datetime.now(UTC))))
+        due = next_minute(datetime.now(UTC))
+        self._due = due.timestamp()
+        change = shlex.quote(due_alone(self._command, once_at(due)))
         # Under another name first: cron reads a file as soon as it is there, whole or not.
         new = "/etc/.drp-drill"
         script = f"cp -p {CRONTAB} {new} && sed -E {change} {CRONTAB} >{new} && mv {new} {TEST_FILE}"
@@ -99,6 +106,7 @@ class ScheduledRun:
 
         Once it is known, it is told again.
 
+        :param timeout_s: seconds that it may take, from its beginning on; that is waited for as well.
         :raises LookupError: when there is no vault, and the backups are to go there.
         """
         if self._made is None:
@@ -106,7 +114,11 @@ class ScheduledRun:
         return self._made
 
     def _wait(self, timeout_s: float) -> Made:
+        begins_s = max(0.0, self._due + _BEGINS_S - time.time())
         try:
+            wait_until(
+                self._begun, timeout_s=begins_s, what="cron has begun to make the backups", every_s=0.5
+            )
             ended = wait_until(
                 self._ended, timeout_s=timeout_s, what="cron's run of the backups has ended", every_s=0.5
             )
@@ -128,6 +140,10 @@ class ScheduledRun:
             good = good and not missing
             said += f"; not in the vault: {', '.join(missing)}" if missing else "; in the vault too"
         return Made(good, said)
+
+    def _begun(self) -> bool:
+        """Whether it is at it, or has ended: a look may come too late to see it."""
+        return bool(self._exec("pgrep", "-f", _AT_IT)) or self._ended() is not None
 
     def _ended(self) -> Made | None:
         """How the run ended, as it is kept; None while it has not. Nothing is removed before all is well."""

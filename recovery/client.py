@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from types import TracebackType
 from typing import Any
 
 import httpx
 
+from stack.environment import api_key
 from stack.stack import Stack
 
 
@@ -20,10 +20,7 @@ class Client:
     def __init__(self, stack: Stack, timeout_s: float) -> None:
         self._stack = stack
         self._http = httpx.Client(
-            headers={
-                "X-API-Key": os.environ.get("DASHBOARD_API_KEY", "dev-api-key"),
-                "User-Agent": "dr-runbook",
-            },
+            headers={"X-API-Key": api_key(), "User-Agent": "dr-runbook"},
             timeout=timeout_s,
             limits=httpx.Limits(max_keepalive_connections=0),
         )

@@ -19,6 +19,7 @@ _RECOVERING = "rejecting connections"
 _DAMAGED = re.compile(
     r"XX00[12]|invalid page|incorrect checksum in control file|page verification failed"
     r"|could not (?:read|open|access|find|stat) (?:block|blocks|file|directory|relation)"
+    r"(?!.*(?:Permission denied|Too many open files|No space left on device|Cannot allocate memory))"
     r"|could not locate a (?:valid|required) checkpoint|invalid (?:primary )?checkpoint"
     r"|contains unexpected|missing chunk|unexpected chunk|unexpected data beyond EOF|cache lookup failed"
     r"|not a valid data directory|control file .* not found|holds no cluster",

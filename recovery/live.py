@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from measure.baseline import Baseline
 from plan.model import Plan
 from recovery import monitoring_lost, scenario_1, scenario_2, scenario_3, scenario_4, scenario_5
@@ -28,12 +26,11 @@ def live_validation(
     since: float,
     t_zero: float | None = None,
     before: Baseline | None = None,
-    extra: Mapping[str, Examine] | None = None,
 ) -> Validate:
-    """Examines all boxes of a scenario that can be asked of the live stack, and those that ``extra`` brings.
+    """Examines all boxes of a scenario that can be asked of the live stack.
 
-    A box that neither can examine is not among the results: data loss is for the ledger, performance for what
-    the observer measured before the fault.
+    A box that cannot is not among the results: data loss is for the ledger, performance for what the observer
+    measured before the fault.
 
     :param since: when recovery began, in monotonic seconds.
     :param before: the data that was there before the fault; None where nobody has recorded it.
@@ -49,9 +46,11 @@ def live_validation(
         scenario_4.NAME: lambda: DiskBoxes(stack, client, plan.drill, since).examiners,
         scenario_5.NAME: lambda: SiteBoxes(stack, client, before, plan.drill).examiners,
         monitoring_lost.NAME: lambda: (
-            MonitoringBoxes(stack, client, since, plan.components[scenario.component].rpo).examiners
+            MonitoringBoxes(
+                stack, client, plan.drill, since, plan.components[scenario.component].rpo
+            ).examiners
         ),
     }[name]()
     if t_zero is not None:
         examine["recovery-time"] = recovery_time(t_zero, scenario.rto)
-    return validation(scenario, {**examine, **(extra or {})})
+    return validation(scenario, examine)

@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from plan.model import DrillSettings
 from recovery.boxes import Examine, Finding
 from recovery.client import Client
 from recovery.series import SeriesLoss, series_loss
 from stack.stack import Stack
 
-_RETENTION_S = 86400.0
+RETENTION_S = 86400.0
+"""For how long Prometheus keeps what it has scraped."""
 
 
 class MonitoringBoxes:
@@ -22,9 +24,12 @@ class MonitoringBoxes:
     :param rpo: of how long the series may be lost.
     """
 
-    def __init__(self, stack: Stack, client: Client, since: float, rpo: timedelta | None) -> None:
+    def __init__(
+        self, stack: Stack, client: Client, settings: DrillSettings, since: float, rpo: timedelta | None
+    ) -> None:
         self._stack = stack
         self._client = client
+        self._timeout_s = settings.request_timeout.total_seconds()
         self._since = since
         self._rpo_s = rpo.total_seconds() if rpo else 0.0
 
@@ -56,7 +61,7 @@ class MonitoringBoxes:
         """The alert that always fires has been heard at the far end since recovery began."""
         try:
             switch = httpx.get(
-                f"{self._stack.url('receiver', 8000)}/watchdog", timeout=3, trust_env=False
+                f"{self._stack.url('receiver', 8000)}/watchdog", timeout=self._timeout_s, trust_env=False
             ).json()
         except LookupError as error:
             return Finding(None, str(error))
@@ -88,7 +93,7 @@ def lost(stack: Stack, client: Client, outage: float) -> SeriesLoss:
     """
     now = time.time()
     made = [datetime.fromisoformat(container.attrs["Created"]) for container in stack.containers()]
-    born = max(min(made, default=datetime.now(UTC)).timestamp(), now - _RETENTION_S)
+    born = max(min(made, default=datetime.now(UTC)).timestamp(), now - RETENTION_S)
     found = client.series(f'up{{job="prometheus"}}[{int(now - born) + 1}s]')
     samples = [float(t) for each in found for t, _ in each["values"]]
     return series_loss(samples, born, now - (time.monotonic() - outage), now)

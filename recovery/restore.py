@@ -44,12 +44,21 @@ LATEST = "latest"
 _HISTORY: LiteralString = (
     "SELECT pg_read_file('pg_wal/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '.history')"
 )
+_REPLAYED = "replayed"
 LAY_OUT_TIMEOUT_S = 7200  # the longest RTO of the plan, that of a lost site
-START_TIMEOUT_S = 300
 REPLAY_TIMEOUT_S = 7200
+STOP_TIMEOUT_S = 60  # a server that is stopped in order hands its log over
+DEATHS = 3  # of a server that is started again each time: what it cannot replay now, it never can
 
 
-def restore(stack: Stack, to: str, say: Callable[[str], None], *, without_vault: bool = False) -> list[str]:
+def restore(
+    stack: Stack,
+    to: str,
+    say: Callable[[str], None],
+    *,
+    without_vault: bool = False,
+    timeline: int | None = None,
+) -> list[str]:
     """Put a restored database in the place of the damaged one, which is kept, or where there is none yet.
 
     Where nothing can be laid out, as when no backup leads so far, what was there before is put back.
@@ -57,6 +66,7 @@ def restore(stack: Stack, to: str, say: Callable[[str], None], *, without_vault:
     :param to: ``latest``, or a moment with its UTC offset.
     :param say: told, in a few words, what is being done.
     :param without_vault: with this site's own backups alone: what is not archived yet is given up.
+    :param timeline: on the history of that one, which a recovery has undone; None: on the newest.
     :returns: the names of the volumes that are kept, the oldest first; none where there was no database.
     :raises UserError: when ``to`` is no such moment, or the database keeps its data on no volume; nothing is done then.
         When there is no room, or no engine.
@@ -67,7 +77,7 @@ def restore(stack: Stack, to: str, say: Callable[[str], None], *, without_vault:
     if server is not None:
         _retire(stack, server, say)
     try:
-        least_end = _lay_out(stack, to, say, without_vault)
+        least_end = _lay_out(stack, _target(to, timeline), say, without_vault)
     except (ComposeError, UserError):
         if server is not None:
             say("nothing could be laid out: what was there before is put back")
@@ -76,25 +86,35 @@ def restore(stack: Stack, to: str, say: Callable[[str], None], *, without_vault:
     # From here on it is what there is: were this killed, nobody may go back to the damaged one.
     stack.set_variable(SERVED, stack.variables[GENERATION])
     say("starting the server: it replays the log")
-    stack.compose(
-        "up", "--detach", "--wait", "--no-deps", "--no-build", "postgres", timeout_s=START_TIMEOUT_S
-    )
+    stack.compose("up", "--detach", "--no-deps", "--no-build", "postgres")
     _await_end_of_recovery(stack)
     _check_end(stack, least_end)
     return [str(keeper.labels[KEEPS_LABEL]) for keeper in _keepers(stack)]
 
 
 def _await_end_of_recovery(stack: Stack) -> None:
-    """Wait until the log is replayed: the server answers before, but takes no writes."""
+    """Wait until the log is replayed: before, the server takes no connections, and then no writes.
+
+    Its health says nothing meanwhile: it counts as unhealthy for as long as it takes no connections.
+    """
+
+    def fate() -> str:
+        server = stack.container("postgres")
+        if server.status == "exited" or int(server.attrs["RestartCount"]) >= DEATHS:
+            return f"the server does not start on what was laid out: {_last_words(server)}"
+        return _REPLAYED if ask_database(stack, "SELECT NOT pg_is_in_recovery()")[0] else ""
+
     try:
-        wait_until(
-            lambda: ask_database(stack, "SELECT NOT pg_is_in_recovery()")[0],
-            timeout_s=REPLAY_TIMEOUT_S,
-            what="the log is replayed",
-            every_s=0.1,
-        )
+        came = wait_until(fate, timeout_s=REPLAY_TIMEOUT_S, what="the log is replayed", every_s=0.1)
     except NotReached as error:
-        raise ComposeError(f"the server is up, and its recovery has not ended: {error}") from error
+        raise ComposeError(f"the recovery of what was laid out has not ended: {error}") from error
+    if came != _REPLAYED:
+        raise ComposeError(came)
+
+
+def _last_words(server: Container) -> str:
+    lines = server.logs(tail=5).decode("utf-8", "replace").split("\n")
+    return " | ".join(line.strip() for line in lines if line.strip()) or "it said nothing"
 
 
 def _check_end(stack: Stack, least_end: str | None) -> None:
@@ -129,8 +149,13 @@ def _check_moment(to: str) -> None:
     )
 
 
-def _lay_out(stack: Stack, to: str, say: Callable[[str], None], without_vault: bool) -> str | None:
-    """A fresh volume, and in it a data directory that recovers to ``to``.
+def _target(to: str, timeline: int | None) -> str:
+    """What it is to recover to, as options of drbackup's."""
+    return f"--to {shlex.quote(to)}" + ("" if timeline is None else f" --timeline {timeline}")
+
+
+def _lay_out(stack: Stack, target: str, say: Callable[[str], None], without_vault: bool) -> str | None:
+    """A fresh volume, and in it a data directory that recovers to a target.
 
     :returns: the position that the recovery must at least come to; None where it is to stop at a moment.
     """
@@ -139,12 +164,11 @@ def _lay_out(stack: Stack, to: str, say: Callable[[str], None], without_vault: b
     stack.set_variable(GENERATION, f"-{newest}")
     _remake(stack)
     fresh = volume_at(stack.container("postgres"), DATA)
-    moment = shlex.quote(to)
-    options, command = _own(say) if without_vault else _source(stack, moment, say)
+    options, command = _own(say) if without_vault else _source(stack, target, say)
     say(f"laying {fresh} out")
     said = stack.compose(
         "run", "--rm", "--no-deps", "--no-TTY", "--volume", f"{fresh}:/restore", *options, "backup",
-        "sh", "-c", f"{command} --into /restore --to {moment} --json 2>&1",
+        "sh", "-c", f"{command} --into /restore {target} --json 2>&1",
         timeout_s=LAY_OUT_TIMEOUT_S,
     )  # fmt: skip
     for line in said.splitlines():
@@ -182,13 +206,13 @@ def _retire(stack: Stack, server: Container, say: Callable[[str], None]) -> None
     """Stop the damaged server, and see that its volume lives on and is not the next one's."""
     damaged = volume_at(server, DATA)
     say("stopping the server")
-    stack.compose("stop", "--timeout", "10", "postgres")
+    stack.compose("stop", "--timeout", str(STOP_TIMEOUT_S), "postgres")
     keep(stack, server, damaged)
     say(f"the damaged volume {damaged} is kept")
 
 
-def _source(stack: Stack, to: str, say: Callable[[str], None]) -> tuple[Sequence[str], str]:
-    """Options for a container that can read the backups, and the command that lays them out, but for its target."""
+def _source(stack: Stack, target: str, say: Callable[[str], None]) -> tuple[Sequence[str], str]:
+    """Options for a container that can read the backups, and the command that lays them out, but for the target."""
     vault = _find(stack, "vault")
     if vault is not None:
         say("reading the backups in this site's vault")
@@ -200,7 +224,7 @@ def _source(stack: Stack, to: str, say: Callable[[str], None]) -> tuple[Sequence
     if between is None or between.status != "running":
         stack.compose("up", "--detach", "--wait", "--no-deps", "--no-build", "toxiproxy")
     source = "/var/tmp/fetched"
-    return (), f"drbackup fetch --into {source} --to {to} 2>&1 && drbackup pitr --dir {source}"
+    return (), f"drbackup fetch --into {source} {target} 2>&1 && drbackup pitr --dir {source}"
 
 
 def _own(say: Callable[[str], None]) -> tuple[Sequence[str], str]:

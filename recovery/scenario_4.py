@@ -65,7 +65,7 @@ def runbook(plan: Plan) -> Runbook:
                         *scenario.named(3),
                         "docker exec {backup} drbackup retention",
                         "what the retention no longer needs is gone",
-                        timeout_s,
+                        plan.drill.backup_timeout.total_seconds(),  # it reads what it keeps in place of others
                         verifies=True,
                         note="not by age alone: deleting after 7 days breaks the plan's own 30, and takes the "
                         "last good backup when there is none newer",

@@ -73,6 +73,14 @@ def failback(plan: Plan) -> Runbook:
             timeout_s,
             essential=True,
         ),
+        Step(
+            "Failback",
+            "See that its last record is in the vault",
+            "dr stack handed-over --stack {stack} --site {site elsewhere}",
+            "the checkpoint with which it ended is there, and all before it",
+            timeout_s,
+            essential=True,
+        ),
     )
     return Runbook(
         name=FAILBACK,

@@ -16,7 +16,6 @@ from recovery.client import Client
 from recovery.database_boxes import DatabaseBoxes
 from stack.stack import WORLD_SERVICES, Stack
 
-_PATHS = ("/api/health", "/api/products?limit=1", "/api/summary")
 _UNOWNED = "SELECT count(*) FROM sales s LEFT JOIN products p ON p.id = s.product_id WHERE p.id IS NULL"
 
 
@@ -33,6 +32,11 @@ class SiteBoxes:
         self._stack = stack
         self._client = client
         self._before = before
+        self._paths = [
+            path
+            for method, path in (endpoint.split() for endpoint in settings.endpoints)
+            if method == "GET" and "{" not in path
+        ]
         self._ttl = settings.dns_ttl
         self._timeout_s = settings.request_timeout.total_seconds()
         self._database = DatabaseBoxes(stack, client, before)
@@ -99,7 +103,8 @@ class SiteBoxes:
             return Finding(False, f"site {self._stack.site} has no way in")
         port = here[1]
         answers = {
-            path: self._client.ask_there(address, port, self._stack.name, path).status_code for path in _PATHS
+            path: self._client.ask_there(address, port, self._stack.name, path).status_code
+            for path in self._paths
         }
         told = ", ".join(f"{path} HTTP {status}" for path, status in answers.items())
         return Finding(

@@ -13,7 +13,7 @@ from docker.models.volumes import Volume
 
 from plan.errors import UserError
 from stack.at_once import at_once
-from stack.stack import DRILL_LABEL, SITE_LABEL, Stack
+from stack.stack import Stack
 from stack.wait import NotReached, wait_until
 
 _REMOVE_TIMEOUT_S = 30.0
@@ -65,9 +65,7 @@ def clear(stack: Stack, keep: str = "") -> None:
     :param keep: a service that runs on, with what it mounts.
     :raises stack.wait.NotReached: when something cannot be removed.
     """
-    labels: dict[str, str | list[str] | bool] = {
-        "label": [f"{DRILL_LABEL}={stack.drill_id}", f"{SITE_LABEL}={stack.site}"]
-    }
+    labels: dict[str, str | list[str] | bool] = {"label": stack.marks(stack.site)}
 
     def left() -> list[Container | Volume]:
         containers: list[Container] = stack.docker.containers.list(

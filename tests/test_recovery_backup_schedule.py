@@ -14,7 +14,7 @@ import pytest
 
 from plan.load import load_plan
 from recovery.answers import answer_of
-from recovery.backup_schedule import ScheduledRun, due_alone, in_a_moment, next_run, scheduled
+from recovery.backup_schedule import ScheduledRun, due_alone, next_minute, next_run, once_at, scheduled
 from stack.stack import ExecResult, Stack
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,13 +64,13 @@ def test_an_answer_is_found_among_progress(output: str, answer: dict[str, object
     ("now", "due"),
     [
         ("2026-11-24T17:20:05", "21 17 24 11 *"),
-        ("2026-11-24T17:20:56", "21 17 24 11 *"),
-        ("2026-11-24T17:20:58", "22 17 24 11 *"),
+        ("2026-11-24T17:20:54", "21 17 24 11 *"),
+        ("2026-11-24T17:20:56", "22 17 24 11 *"),
         ("2026-12-31T23:59:10", "0 0 1 1 *"),
     ],
 )
 def test_one_run_is_due_at_the_next_minute_that_cron_can_still_read(now: str, due: str) -> None:
-    assert in_a_moment(datetime.fromisoformat(f"{now}+00:00")) == due
+    assert once_at(next_minute(datetime.fromisoformat(f"{now}+00:00"))) == due
 
 
 def changed(crontab: str, command: str) -> str:

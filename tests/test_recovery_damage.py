@@ -71,6 +71,8 @@ def test_a_server_that_does_not_start_and_says_why_is_damaged(answer: Ran, said:
     "said",
     [
         "\nit took longer than 450 s",
+        'ERROR:  could not open file "base/16384/16385": Permission denied',
+        'ERROR:  could not open file "base/16384/16385": Too many open files in system',
         "pg_dump: error: connection to server failed: FATAL:  sorry, too many clients already",
         "pg_dump: error: connection to server failed: FATAL:  the database system is starting up",
         "",

@@ -99,7 +99,7 @@ def test_a_lost_site_that_cannot_be_stopped_is_fenced_all_the_same(plan: Plan) -
 def test_a_failback_lets_nobody_write_and_has_all_of_the_log_before_it_begins(plan: Plan) -> None:
     hands = Hands()
     carry_out(find_runbook("failback", plan), hands)
-    stopped = "{edge elsewhere}", "flush_lsn", "{dashboard elsewhere} {postgres elsewhere}"
+    stopped = "{edge elsewhere}", "flush_lsn", "{dashboard elsewhere} {postgres elsewhere}", "handed-over"
     order = [hands.place(word) for word in (*stopped, "activate-site", "restore", "point-to", "standby")]
     assert order == sorted(order)
 
@@ -112,7 +112,7 @@ def test_where_a_step_fails_the_name_does_not_move(plan: Plan, name: str, fails:
     assert not any("point-to" in command for command in hands.done)
 
 
-@pytest.mark.parametrize("fails", ["{edge elsewhere}", "flush_lsn", "{dashboard elsewhere}"])
+@pytest.mark.parametrize("fails", ["{edge elsewhere}", "flush_lsn", "{dashboard elsewhere}", "handed-over"])
 def test_a_site_whose_log_is_not_in_the_vault_is_not_left(plan: Plan, fails: str) -> None:
     hands = Hands(fails)
     carry_out(quick(find_runbook("failback", plan)), hands, holds=False)
