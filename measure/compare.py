@@ -64,11 +64,11 @@ def compare(
         every = [[*probes, *more] for probes, more in zip(every, sets, strict=True)]
         sets = [observation.between(kind, *window) for window in timed]
         median = [latency(probes, 0.5) for probes in sets]
-        limit = () if factor is None else _at_most(median[0], factor)
+        limit = () if factor is None else _at_most(factor)
         found.append(_compare(f"{_NAMES[kind]}, median", "ms", median, *limit))
         found.append(_compare(f"{_NAMES[kind]}, 95th percentile", "ms", [latency(p, 0.95) for p in sets]))
     errors = [error_ratio(probes) for probes in every]
-    found.append(_compare("probes that failed", "ratio", errors, "= 0", lambda after: after == 0))
+    found.append(_compare("probes that failed", "ratio", errors, "= 0", lambda _, after: after == 0))
     hits = [cache_hit_ratio(observation.between("read", *window)) for window in windows]
     if hit_ratio is None:
         found.append(_compare("reads answered by the cache", "ratio", hits))
@@ -76,7 +76,7 @@ def compare(
         least = hit_ratio
         found.append(
             _compare(
-                "reads answered by the cache", "ratio", hits, f"≥ {least:g}", lambda after: after >= least
+                "reads answered by the cache", "ratio", hits, f"≥ {least:g}", lambda _, after: after >= least
             )
         )
     return found
@@ -158,10 +158,8 @@ def compare_loads(rates: Sequence[float | None], rises: bool) -> Comparison:
     return replace(told, limit="higher during the fault", verdict=verdict)
 
 
-def _at_most(before: float | None, factor: float) -> tuple[str, Callable[[float], bool]]:
-    if before is None:
-        return f"≤ {factor:g} × before", lambda after: False
-    return f"≤ {factor:g} × before", lambda after: after <= factor * before
+def _at_most(factor: float) -> tuple[str, Callable[[float, float], bool]]:
+    return f"≤ {factor:g} × before", lambda before, after: after <= factor * before
 
 
 def _compare(
@@ -169,7 +167,7 @@ def _compare(
     unit: str,
     figures: Sequence[float | None],
     limit: str = "",
-    holds: Callable[[float], bool] | None = None,
+    holds: Callable[[float, float], bool] | None = None,
 ) -> Comparison:
     before, during, after = figures
     if holds is None:
@@ -177,5 +175,5 @@ def _compare(
     elif after is None or before is None:
         verdict = Verdict.INVALID
     else:
-        verdict = Verdict.PASS if holds(after) else Verdict.FAIL
+        verdict = Verdict.PASS if holds(before, after) else Verdict.FAIL
     return Comparison(name, unit, before, during, after, limit, verdict)

@@ -140,6 +140,11 @@ def judge(promises: Promises, evidence: Evidence) -> Judgement:
     return Judgement(verdict, list(dict.fromkeys([*fails, *invalids])), objectives)
 
 
+def told(box: BoxResult) -> str:
+    """A box that does not hold, or could not be examined, as a sentence."""
+    return f"{box.text}: {'could not be examined: ' if box.holds is None else ''}{box.evidence}"
+
+
 def _unseen(promises: Promises, evidence: Evidence) -> list[str]:
     """Why nothing was proved about what the fault did and how it ended; empty when it was."""
     blind = _blind(promises, evidence)
@@ -251,27 +256,25 @@ def _idle(evidence: Evidence) -> list[str]:
 
 
 def _failures(evidence: Evidence) -> list[str]:
-    found = [f"{box.text}: {box.evidence}" for box in evidence.boxes if box.holds is False]
+    found = [told(box) for box in evidence.boxes if box.holds is False]
     if evidence.ledger and evidence.ledger.verdict is Verdict.FAIL:
         found += [f"ledger: {reason}" for reason in evidence.ledger.reasons]
     found += [f"baseline: {difference}" for difference in evidence.baseline]
     found += [f"left behind: {trace}" for trace in evidence.residue]
-    found += [_told(each) for each in evidence.comparisons if each.verdict is Verdict.FAIL]
+    found += [_compared(each) for each in evidence.comparisons if each.verdict is Verdict.FAIL]
     return found
 
 
 def _not_proved(evidence: Evidence) -> list[str]:
     found = _idle(evidence)
-    found += [
-        f"{box.text}: could not be examined: {box.evidence}" for box in evidence.boxes if box.holds is None
-    ]
+    found += [told(box) for box in evidence.boxes if box.holds is None]
     if evidence.ledger and evidence.ledger.verdict is Verdict.INVALID:
         found += [f"ledger: {reason}" for reason in evidence.ledger.reasons]
-    found += [_told(each) for each in evidence.comparisons if each.verdict is Verdict.INVALID]
+    found += [_compared(each) for each in evidence.comparisons if each.verdict is Verdict.INVALID]
     return found
 
 
-def _told(comparison: Comparison) -> str:
+def _compared(comparison: Comparison) -> str:
     def figure(value: float | None) -> str:
         return "not measured" if value is None else f"{value:.4g} {comparison.unit}"
 

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from measure.history import Fate
 from measure.jsonl import LineReader
 
 
 @dataclass(frozen=True)
 class Load:
-    """Times of the operations of one or more writers, in monotonic seconds, each list in order.
+    """What one or more writers did.
 
-    :param invoked: when each was sent.
-    :param acks: when each that was acknowledged was acknowledged.
+    :param acks: when each write that was acknowledged was acknowledged, in order, in monotonic seconds.
     """
 
-    invoked: list[float] = field(default_factory=list)
-    acks: list[float] = field(default_factory=list)
+    acks: list[float]
 
 
 def load(histories: Iterable[Path]) -> Load:
     """The load of some writers; a history that is not there counts as empty.
 
     :raises ValueError: for a line that is not JSON.
-    :raises KeyError: for a line without ``kind`` or ``t``.
+    :raises KeyError: for a line without ``kind``, or an acknowledgement without ``t``.
     """
-    times: dict[str, list[float]] = {"invoke": [], "ok": []}
-    for path in histories:
-        for line in LineReader(path).read():
-            times.setdefault(line["kind"], []).append(float(line["t"]))
-    return Load(sorted(times["invoke"]), sorted(times["ok"]))
+    lines = (line for path in histories for line in LineReader(path).read())
+    return Load(sorted(float(line["t"]) for line in lines if line["kind"] == Fate.OK))

@@ -47,7 +47,7 @@ def milestones(
     """Every milestone, in seconds from T0. All times that go in are monotonic.
 
     :param injected: when the injection began: what failed earlier has another cause.
-    :param acks: when writes through the service were acknowledged (see :func:`measure.load.acks`).
+    :param acks: when writes through the service were acknowledged (see :class:`measure.load.Load`).
     :param process_up: when the container that serves again was started.
     """
     bad = first_bad(observation, injected)

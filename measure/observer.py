@@ -18,7 +18,6 @@ import asyncio
 import itertools
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -32,6 +31,7 @@ from measure.jsonl import LineWriter
 from measure.names import Names
 from measure.openloop import OpenLoop, cost, stop_signals, tick
 from measure.sale import Sale
+from stack import environment
 
 TICK_S = 0.05
 
@@ -193,7 +193,7 @@ async def _main(config: ObserverConfig, api_key: str) -> None:
 def main(argv: list[str]) -> None:
     """Run the observer that the JSON file ``argv[0]`` describes."""
     config: dict[str, Any] = json.loads(Path(argv[0]).read_text(encoding="utf-8"))
-    asyncio.run(_main(ObserverConfig(**config), os.environ.get("DASHBOARD_API_KEY", "dev-api-key")))
+    asyncio.run(_main(ObserverConfig(**config), environment.api_key()))
 
 
 if __name__ == "__main__":

@@ -24,11 +24,12 @@ class Span:
 @dataclass(frozen=True)
 class Steady:
     """What counts as a steady state: ``in_a_row`` good probes of each kind whose median latency is within
-    ``factor`` of ``medians`` (seconds, by kind)."""
+    ``factor`` of ``medians`` (seconds, by kind); over a longer time, a share of good ones of ``availability``."""
 
     in_a_row: int
     factor: float
     medians: dict[str, float]
+    availability: float
 
 
 def _widened(stalls: Iterable[Stall], low: float, high: float) -> float:
@@ -58,8 +59,8 @@ def worst_stall(observation: Observation, start: float, end: float) -> Stall | N
 def visible_effect(observation: Observation, start: float, end: float, steady: Steady) -> str | None:
     """What of a fault was to be seen in ``[start, end)``, as a phrase with figures; None: nothing at all.
 
-    A probe that failed, a read that had to do without the cache, or a kind of probe that was slower than
-    ``steady`` allows.
+    Probes that failed, or reads that had to do without the cache, more of either than the steady state may have; or
+    a kind of probe that was slower than it allows.
     """
     seen = []
     for kind in observation.probes:
@@ -67,9 +68,10 @@ def visible_effect(observation: Observation, start: float, end: float, steady: S
         failed = sum(probe.outcome != "ok" for probe in probes)
         degraded = sum(probe.outcome == "ok" and not probe.good for probe in probes)
         answered = [probe.latency for probe in probes if probe.outcome == "ok"]
-        if failed:
+        noise = (1 - steady.availability) * len(probes)
+        if failed > noise:
             seen.append(f"{failed} of {len(probes)} {kind} probes failed")
-        if degraded:
+        if degraded > noise:
             seen.append(f"{degraded} of {len(probes)} {kind} probes were served without the cache")
         if len(answered) >= steady.in_a_row:
             median = statistics.median(answered)

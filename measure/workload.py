@@ -31,6 +31,7 @@ from measure.jsonl import LineWriter
 from measure.names import Names
 from measure.openloop import OpenLoop, cost, stop_signals
 from measure.sql_writer import CONNECTIONS, SqlWriter
+from stack import environment
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,7 @@ async def _main(config: WorkloadConfig, api_key: str, dsn: str) -> None:
 def main(argv: list[str]) -> None:
     """Run the workload that the JSON file ``argv[0]`` describes."""
     config = WorkloadConfig(**json.loads(Path(argv[0]).read_text(encoding="utf-8")))
-    key = os.environ.get("DASHBOARD_API_KEY", "dev-api-key")
-    asyncio.run(_main(config, key, os.environ.get("DRILL_DSN", "")))
+    asyncio.run(_main(config, environment.api_key(), os.environ.get("DRILL_DSN", "")))
 
 
 if __name__ == "__main__":
