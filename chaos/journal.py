@@ -44,10 +44,6 @@ class Entry:
     """
 
     id: str
-    drill_id: str
-    project: str
-    run_dir: str
-    services: tuple[str, ...]
     description: str
     fault: Mapping[str, Any]
     state: State
@@ -90,16 +86,7 @@ class Journal:
         for line in self._lines():
             key, state = line["id"], State(line["state"])
             if state is State.INJECT:
-                found[key] = Entry(
-                    id=key,
-                    drill_id=line["drill_id"],
-                    project=line["project"],
-                    run_dir=line["run_dir"],
-                    services=tuple(line["services"]),
-                    description=line["description"],
-                    fault=line["fault"],
-                    state=state,
-                )
+                found[key] = Entry(id=key, description=line["description"], fault=line["fault"], state=state)
             elif key in found:
                 found[key] = replace(found[key], state=state)
         return list(found.values())

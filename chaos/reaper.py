@@ -22,7 +22,7 @@ from stack.at_once import at_once
 from stack.stack import DRILL_LABEL, RUN_DIR_LABEL
 from stack.wait import NotReached, wait_until
 
-_GONE_TIMEOUT_S = 5.0
+_GONE_TIMEOUT_S = 30.0
 _Filters = dict[str, str | list[str] | bool]
 
 
@@ -107,7 +107,8 @@ def _labelled_runs(client: docker.DockerClient) -> dict[str, Path]:
         *(item.attrs["Labels"] for item in client.containers.list(all=True, sparse=True, filters=wanted)),
         *(item.attrs["Labels"] for item in client.networks.list(filters=wanted)),
         *(item.attrs["Labels"] for item in client.volumes.list(filters=wanted)),
-        *(item.labels for item in client.images.list(filters=wanted)),
+        # Not as images, each of which would be looked at: somebody may be removing his own just now.
+        *(item["Labels"] for item in client.api.images(filters=wanted)),
     ]
     return {label[DRILL_LABEL]: Path(label[RUN_DIR_LABEL]) for label in labels}
 

@@ -26,7 +26,6 @@ from docker.models.volumes import Volume
 from chaos.base import StackFault, saved, transient
 from chaos.guard import require_own
 from stack.at_once import at_once
-from stack.stack import DRILL_LABEL, SITE_LABEL
 from stack.wait import NotReached, wait_until
 
 REMOVE_TIMEOUT_S = 30.0
@@ -92,7 +91,7 @@ class SiteLost(StackFault):
 
     @property
     def _labels(self) -> dict[str, str | list[str] | bool]:
-        return {"label": [f"{DRILL_LABEL}={self.stack.drill_id}", f"{SITE_LABEL}={self.stack.site}"]}
+        return {"label": self.stack.marks(self.stack.site)}
 
     def _containers(self) -> list[Container]:
         found: list[Container] = self.stack.docker.containers.list(
@@ -123,4 +122,6 @@ def dark_since(containers: Iterable[Container]) -> float | None:
     died = max((datetime.fromisoformat(state["FinishedAt"]) for state in states), default=_NEVER)
     if died.year == _NEVER.year or any(state["Running"] for state in states):
         return None
-    return time.monotonic() - (datetime.now(UTC) - died).total_seconds()
+    now = datetime.now(UTC)
+    # The clock that is read second may be read late: were T0 early by that, losses before it would count as after it.
+    return time.monotonic() - (now - died).total_seconds()

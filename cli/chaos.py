@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from cli.stack import ROOT
+
 app = typer.Typer(no_args_is_help=True, help="Faults: undo what is active, list them, inject one by hand.")
 
-ROOT = Path("reports/out")
 Root = Annotated[Path, typer.Option("--runs", help="The folder of the run folders.")]
 
 

@@ -42,7 +42,8 @@ def _scenario(key: str, scenario: Scenario) -> Table:
     table = _steps(f"Scenario {scenario.number}: {scenario.title} ({key})", scenario.steps)
     table.add_section()
     table.add_row("", "Symptoms", ", ".join(scenario.symptoms))
-    table.add_row("", "Detection within", format_duration(scenario.detection))
+    by = f", by {scenario.detected_by}" if scenario.detected_by else ""
+    table.add_row("", "Detection within", f"{format_duration(scenario.detection)}{escape(by)}")
     table.add_row("", "RTO", scenario.rto_text or format_duration(scenario.rto))
     table.add_section()
     for box in scenario.boxes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.options import Which
 from cli.plan import PlanFile
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ app = typer.Typer(
     help="Read a recovery procedure of the plan, or carry it out.",
 )
 Name = Annotated[str, typer.Argument(help="The runbook, as dashboard-down: a scenario's key in the plan.")]
-Which = Annotated[
-    str,
-    typer.Option("--stack", metavar="ID", help="The stack's id, or the folder of its run; else the newest."),
-]
 
 _GLYPHS = {"ok": "[green]✔[/]", "failed": "[red]✘[/]", "skipped": "[yellow]–[/]", "not reached": "[dim]·[/]"}
 _SHOWN_LINES = 6

@@ -144,16 +144,6 @@ class Scenario(_Part):
         """
         return self.section(step), self.steps[step - 1].title
 
-    def box(self, box_id: str) -> Box:
-        """The validation box with that id.
-
-        :raises KeyError: when the scenario has none.
-        """
-        for box in self.boxes:
-            if box.id == box_id:
-                return box
-        raise KeyError(box_id)
-
 
 class Procedure(_Part):
     """One of the DRP's test procedures. ``sla`` is its own limit, where it has one."""
@@ -330,13 +320,3 @@ class Plan(_Part):
     def detection(self, scenario: Scenario) -> timedelta:
         """The longest time until somebody is told: what is promised at once is given as long as [drill] says."""
         return scenario.detection or self.drill.immediate
-
-    @property
-    def title(self) -> str:
-        """What the plan is called."""
-        return self.heading.title
-
-    @property
-    def version(self) -> str:
-        """Which edition of the plan it is."""
-        return self.heading.version

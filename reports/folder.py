@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+from chaos.runs import LOCK
 from plan.errors import UserError
 
-LOCK = ".lock"
 LATEST = "latest"
 NEEDED_BYTES = 256 * 1024 * 1024
 
@@ -36,6 +38,11 @@ class RunFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def new_drill_id() -> str:
+    """An id of a run: sorts by time, does not collide, and is fit for a Compose project's name."""
+    return f"d{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(2)}"
 
 
 def prepare(root: Path, needed_bytes: int = NEEDED_BYTES) -> None:

@@ -8,16 +8,20 @@ from contextlib import suppress
 from typing import TypeVar
 
 import docker.errors
+import requests
 
 T = TypeVar("T")
 _AT_ONCE = 16
 
 
 def at_once(things: Iterable[T], act: Callable[[T], object]) -> None:
-    """Do it to all of them; what the engine refuses is passed over: listing them again tells what is left."""
+    """Do it to all of them; what the engine refuses, or is too slow to do, is passed over.
+
+    Listing them again tells what is left.
+    """
 
     def one(thing: T) -> None:
-        with suppress(docker.errors.APIError):
+        with suppress(docker.errors.APIError, requests.exceptions.RequestException):
             act(thing)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -54,7 +54,7 @@ class DrillCompose(DockerCompose):
 
     project: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
-    wait_timeout_s: int = 90
+    wait_timeout_s: int = 240
 
     def start(self, *services: str) -> None:
         """Start every service, or ``services`` with what they depend on, and wait until each is healthy.

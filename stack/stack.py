@@ -21,6 +21,7 @@ from docker.models.containers import Container
 
 from plan.errors import UserError
 from stack.compose import ComposeError, DrillCompose, compose_project
+from stack.environment import dns_name, postgres_password
 
 COMPOSE_FILE = Path(__file__).resolve().parent.parent / "docker-compose.test.yml"
 DRILL_LABEL = "dr.drill"
@@ -136,6 +137,10 @@ class Stack:
         """What everything the drill creates is marked with."""
         return {DRILL_LABEL: self.drill_id, RUN_DIR_LABEL: str(self.run_dir.resolve())}
 
+    def marks(self, site: str) -> list[str]:
+        """The labels by which the engine finds what the drill has in a site, or in the world between them."""
+        return [f"{DRILL_LABEL}={self.drill_id}", f"{SITE_LABEL}={site}"]
+
     @cached_property
     def docker(self) -> docker.DockerClient:
         """The engine's client."""
@@ -210,7 +215,8 @@ class Stack:
         port = os.environ.get(_EDGE_PORT) or str(_free_port())
         for site in (self, self.standby):
             site.set_variable(_EDGE_PORT, port)
-        self.set_variable("DRILL_VAULT", _VAULT)
+            # Once b serves, its own vault: there is no third site, and there the way back begins.
+            site.set_variable("DRILL_VAULT", _VAULT)
         self.standby._start("vault")
 
     def _start(self, *services: str) -> None:
@@ -245,8 +251,7 @@ class Stack:
         """
         label = f"com.docker.compose.service={service}"
         own = [f"com.docker.compose.project={self.project}"]
-        between = [f"{DRILL_LABEL}={self.drill_id}", f"{SITE_LABEL}={WORLD}"]
-        for where in (own, between):
+        for where in (own, self.marks(WORLD)):
             found: list[Container] = self.docker.containers.list(
                 all=True, filters={"label": [*where, label]}, ignore_removed=True
             )
@@ -267,7 +272,7 @@ class Stack:
     @property
     def name(self) -> str:
         """The name by which clients know the dashboard, wherever it is served."""
-        return os.environ.get("DRILL_DNS_NAME", "dashboard.drill.test")
+        return dns_name()
 
     def url(self, service: str, port: int) -> str:
         """The HTTP base address of a published port; see :meth:`address`."""
@@ -277,10 +282,8 @@ class Stack:
     def dsn(self) -> str:
         """Connection string of the database, past the proxy."""
         host, port = self.address("postgres", 5432)
-        password = os.environ.get("DRILL_POSTGRES_PASSWORD", "postgres")
-        return (
-            f"host={host} port={port} dbname=minimarket user=postgres password={password} connect_timeout=3"
-        )
+        login = f"user=postgres password={postgres_password()}"
+        return f"host={host} port={port} dbname=minimarket {login} connect_timeout=3"
 
     def exec(self, service: str, argv: Sequence[str], timeout_s: float = 10, user: str = "") -> ExecResult:
         """Run a command inside ``service``'s container; the container's own ``timeout`` bounds it.

@@ -24,9 +24,10 @@ def test_a_fault_is_in_the_file_before_it_is_injected(tmp_path: Path) -> None:
     key = journal.begin(stack, KillContainer(stack, "dashboard"))
     [entry] = Journal(tmp_path).unhealed()
     assert (entry.id, entry.state) == (key, State.INJECT)
-    assert (entry.drill_id, entry.project, entry.run_dir) == ("journal-1", "dr-journal-1-a", str(tmp_path))
-    assert entry.services == ("dashboard",)
     assert entry.fault == {"name": "kill-container", "service": "dashboard"}
+    line = json.loads((tmp_path / FILE).read_text(encoding="utf-8"))
+    assert (line["drill_id"], line["project"]) == ("journal-1", "dr-journal-1-a")
+    assert (line["run_dir"], line["services"]) == (str(tmp_path), ["dashboard"])
 
 
 def test_healed_faults_are_no_longer_unhealed_and_the_last_one_is_healed_first(tmp_path: Path) -> None:

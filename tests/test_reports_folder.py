@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from chaos.runs import LOCK
 from plan.errors import UserError
 from reports import folder
 
 
 def _is_free(path: Path) -> bool:
-    with (path / folder.LOCK).open() as lock:
+    with (path / LOCK).open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

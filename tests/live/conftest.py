@@ -8,9 +8,9 @@ import pytest
 
 from chaos.injector import Injector
 from chaos.journal import Journal
-from chaos.residue import differences
 from chaos.snapshot import snapshot
 from chaos.watchdog import Watchdog
+from fixtures.residue import left_behind
 from stack.stack import Stack
 
 
@@ -27,5 +27,5 @@ def injector(stack: Stack, watchdog: Watchdog) -> Iterator[Injector]:
     before = snapshot(stack)
     with Injector(stack, ["default"], watchdog, healed_timeout_s=20) as injecting:
         yield injecting
-    assert differences(before, snapshot(stack)) == []
+    assert left_behind(stack, before, 20) == []
     assert Journal(stack.run_dir).unhealed() == []

@@ -201,7 +201,7 @@ class TestToxiproxy:
 
     def test_a_black_hole_answers_nobody_and_is_left_at_once(self, stack: Stack, injector: Injector) -> None:
         address = _inside(stack, "toxiproxy")
-        with redis.Redis(host=address, port=16379, socket_timeout=0.5, retry=Retry(NoBackoff(), 0)) as client:
+        with redis.Redis(host=address, port=16379, socket_timeout=2, retry=Retry(NoBackoff(), 0)) as client:
             client.ping()
             injector.inject(BlackHole(stack, proxy="redis"), 10)
             for _ in range(3):  # over the old connection, then over new ones, which are accepted

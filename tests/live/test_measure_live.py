@@ -63,9 +63,9 @@ class Measured:
             load = MeasuringProcess("measure.workload", self._workload, self.folder, {"DRILL_DSN": self.dsn})
             stack.enter_context(load)
             observer = stack.enter_context(MeasuringProcess("measure.observer", self._observer, self.folder))
-            observer.wait_for(self.probes, '"outcome": "ok"', 10)
+            observer.wait_for(self.probes, '"outcome": "ok"', REACHED_S)
             for writer in ("api", "sql"):
-                load.wait_for(Path(self.history(writer)), '"kind": "ok"', 10)
+                load.wait_for(Path(self.history(writer)), '"kind": "ok"', REACHED_S)
             yield
             assert load.stop(STOPPED_S) == 0
             assert observer.stop(STOPPED_S) == 0

@@ -77,7 +77,7 @@ def recover(
 ) -> Callable[..., RunbookResult]:
     """Carries a runbook out."""
 
-    def run(name: str, validation_timeout_s: float = 12) -> RunbookResult:
+    def run(name: str, validation_timeout_s: float = 60) -> RunbookResult:
         runbook = replace(find_runbook(name, plan), validation_timeout_s=validation_timeout_s)
         return runbook.run(Operator(stack, client), validate(name))
 

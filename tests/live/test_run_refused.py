@@ -103,11 +103,11 @@ def test_being_told_to_end_while_the_stack_starts(tmp_path: Path, number: signal
             lambda: (
                 (tmp_path / "latest").exists() and _containers(client, (tmp_path / "latest").resolve().name)
             ),
-            timeout_s=30,
+            timeout_s=120,
             what="the first container is there",
         )
         process.send_signal(number)
-        assert process.wait(60) == 2
+        assert process.wait(120) == 2
     finally:
         process.kill()
     record = Record.load(tmp_path / "latest")

@@ -80,7 +80,7 @@ def test_the_edge_says_at_once_that_the_dashboard_is_gone_and_finds_it_again(
     stack.compose("stop", "dashboard")
     began = time.monotonic()
     assert edge.get("/api/health").status_code in (502, 504)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 4.5, "before it would give up on one that hangs"
     assert edge.get("/edge-health").status_code == 204
     stack.compose("up", "--detach", "--no-deps", "--force-recreate", "dashboard")
     wait_until(
@@ -100,7 +100,7 @@ def test_the_edge_gives_up_on_a_dashboard_that_hangs_and_repeats_nothing(
     finally:
         stack.container("dashboard").unpause()
     assert answer.status_code == 504
-    assert 4 < took < 8
+    assert 4 < took < 15
     sale = wait_until(lambda: logged_sale(stack), timeout_s=5, what="the edge has logged the sale") or {}
     assert (sale["status"], sale["upstream_status"]) == (504, "504"), (
         "one attempt: a second would be listed too"

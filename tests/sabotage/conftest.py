@@ -8,8 +8,7 @@ import pytest
 
 from chaos.reaper import reap, sweep
 from fixtures.plugin import reports_dir
-from fixtures.run import new_drill_id
-from reports.folder import create
+from reports.folder import create, new_drill_id
 from stack.stack import Stack, connect
 
 

@@ -125,7 +125,7 @@ SABOTEURS = (
         also=("residue_left", "left behind: .*forgotten"),
     ),
     Saboteur(
-        "cron_never_runs", "test_backup_automation", "FAIL", "cron's run of the backups has ended: not within"
+        "cron_never_runs", "test_backup_automation", "FAIL", "cron has begun to make the backups: not within"
     ),
     Saboteur(
         "refuses_late",
