@@ -180,6 +180,22 @@ def standby(
     stand_by(_site(which, site), typer.echo)
 
 
+@app.command("clear")
+def clear_site(
+    which: Named = "latest",
+    site: SiteName = "b",
+) -> None:
+    """Remove what a site that does not serve has left, but for its vault: its database and archive, its backups.
+
+    An attempt to serve from there that was given up leaves a history that no restore may follow.
+
+    Example: dr stack clear --site a
+    """
+    from recovery.standby import give_up
+
+    give_up(_site(which, site), typer.echo)
+
+
 @app.command("handed-over")
 def handed_over(
     which: Named = "latest",

@@ -21,6 +21,7 @@ from datetime import datetime
 from typing import LiteralString, cast
 
 import docker.errors
+import psycopg
 from docker.models.containers import Container
 
 from plan.errors import UserError
@@ -47,6 +48,7 @@ _HISTORY: LiteralString = (
 _REPLAYED = "replayed"
 LAY_OUT_TIMEOUT_S = 7200  # the longest RTO of the plan, that of a lost site
 REPLAY_TIMEOUT_S = 7200
+HEALTH_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60  # a server that is stopped in order hands its log over
 DEATHS = 3  # of a server that is started again each time: what it cannot replay now, it never can
 
@@ -99,10 +101,18 @@ def _await_end_of_recovery(stack: Stack) -> None:
     """
 
     def fate() -> str:
-        server = stack.container("postgres")
+        try:
+            server = stack.container("postgres")
+        except LookupError as error:
+            return str(error)
         if server.status == "exited" or int(server.attrs["RestartCount"]) >= DEATHS:
             return f"the server does not start on what was laid out: {_last_words(server)}"
-        return _REPLAYED if ask_database(stack, "SELECT NOT pg_is_in_recovery()")[0] else ""
+        try:
+            return _REPLAYED if ask_database(stack, "SELECT NOT pg_is_in_recovery()")[0] else ""
+        except psycopg.OperationalError as error:
+            if "authentication failed" not in str(error):
+                raise
+            return f"the server is up, and lets nobody ask whether it has recovered: {error}"
 
     try:
         came = wait_until(fate, timeout_s=REPLAY_TIMEOUT_S, what="the log is replayed", every_s=0.1)
@@ -110,6 +120,13 @@ def _await_end_of_recovery(stack: Stack) -> None:
         raise ComposeError(f"the recovery of what was laid out has not ended: {error}") from error
     if came != _REPLAYED:
         raise ComposeError(came)
+    # Who is started after it waits for its health, and gives up where it is still what it was during the replay.
+    with suppress(NotReached):
+        wait_until(
+            lambda: stack.container("postgres").health == "healthy",
+            timeout_s=HEALTH_TIMEOUT_S,
+            what="it is healthy",
+        )
 
 
 def _last_words(server: Container) -> str:

@@ -12,6 +12,7 @@ server does is to hand its log over.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 from plan.model import Plan
@@ -22,6 +23,8 @@ FAILBACK = "failback"
 _HEALTH = 'curl -H "X-API-Key: $DASHBOARD_API_KEY" {edge url}/api/health'
 _WRITERS = "{backup elsewhere} {dashboard elsewhere} {postgres elsewhere}"
 _SERVING = f"{{edge elsewhere}} {_WRITERS}"
+_ID = re.compile(r"^[0-9a-f]{64}$", re.MULTILINE)
+_STOP_S = 60  # a server that is killed has not handed its log over
 _RECEIVED = (
     "docker exec {postgres elsewhere} psql -U postgres -d minimarket -Atc "
     "\"SELECT count(*) FROM pg_stat_replication WHERE application_name = 'vault'"
@@ -36,7 +39,9 @@ def runbook(plan: Plan) -> Runbook:
         name=NAME,
         section=plan.scenarios[NAME].heading,
         diagnose=Rung("diagnose", (_look_into_the_vault(plan, "{vault}"),)),
-        ladder=(Rung("failover", (_stop_the_lost(plan), _activate(plan), *_take_over(plan))),),
+        ladder=(
+            Rung("failover", (_stop_the_lost(plan), _clear(timeout_s), _activate(plan), *_take_over(plan))),
+        ),
         monitor=Rung("monitor", (_monitor(plan),)),
         validation_timeout_s=timeout_s,
         elsewhere=True,
@@ -68,9 +73,9 @@ def failback(plan: Plan) -> Runbook:
         Step(
             "Failback",
             "Stop its application and its database",
-            f"docker stop {_WRITERS}",
+            f"docker stop -t {_STOP_S} {_WRITERS}",
             "nothing can be written there any more; its server ends when the vault has its last record",
-            timeout_s,
+            timeout_s + _STOP_S,
             essential=True,
         ),
         Step(
@@ -78,9 +83,10 @@ def failback(plan: Plan) -> Runbook:
             "See that its last record is in the vault",
             "dr stack handed-over --stack {stack} --site {site elsewhere}",
             "the checkpoint with which it ended is there, and all before it",
-            timeout_s,
+            timeout_s + _STOP_S,
             essential=True,
         ),
+        _clear(timeout_s),
     )
     return Runbook(
         name=FAILBACK,
@@ -130,6 +136,19 @@ def _stop_the_lost(plan: Plan) -> Step:
         timeout_s,
         when=Condition("only where something of it still runs", partial(_nothing_runs, timeout_s)),
         note="added to the plan: a site that was only cut off would go on taking writes that nobody keeps",
+    )
+
+
+def _clear(timeout_s: float) -> Step:
+    return Step(
+        "Scenario 5",
+        "Remove what an earlier attempt has left in this site",
+        "dr stack clear --stack {stack} --site {site}",
+        "nothing of it is there but its vault",
+        timeout_s,
+        essential=True,
+        when=Condition("only where something is left", partial(_nothing_left, timeout_s)),
+        note="added to the plan: its archive would lead a restore onto the history of an attempt that was given up",
     )
 
 
@@ -204,6 +223,16 @@ def _nothing_runs(timeout_s: float, hands: Hands) -> str:
     """Why nothing need be stopped. Of what is gone, docker says so, and names the others all the same."""
     seen = hands.run(f"docker inspect --format {{{{.State.Running}}}} {_SERVING}", timeout_s)
     return "" if "true" in seen.output.split() else "nothing of it runs, as far as can be seen from here"
+
+
+def _nothing_left(timeout_s: float, hands: Hands) -> str:
+    """Why nothing need be removed from the site that is to serve."""
+    active = hands.run("docker exec {dns} cat /witness/active-site", timeout_s)
+    if active.ok and active.output.strip() == hands.spell("{site}"):
+        return "this site may serve already: an attempt has come so far, and goes on"
+    # Of what is gone, docker says so, and tells of the other all the same.
+    seen = hands.run("docker inspect --format {{.Id}} {postgres} {backup}", timeout_s)
+    return "" if _ID.search(seen.output) else "nothing is left"
 
 
 def _serves_not(hands: Hands) -> str:

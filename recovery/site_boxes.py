@@ -80,7 +80,7 @@ class SiteBoxes:
         """The name server itself is asked: the name gives this site's address, and not for too long."""
         try:
             address, ttl = self._look_up()
-        except (dns.exception.DNSException, OSError) as error:
+        except (dns.exception.DNSException, OSError, LookupError) as error:
             return Finding(False, f"the name server gives none: {error or type(error).__name__}")
         here = self._edge()
         if here is None:
@@ -96,7 +96,7 @@ class SiteBoxes:
         """A client that knows the name gets answers: as they come from where the name points."""
         try:
             address, _ = self._look_up()
-        except (dns.exception.DNSException, OSError) as error:
+        except (dns.exception.DNSException, OSError, LookupError) as error:
             return Finding(False, f"the name cannot be resolved: {error or type(error).__name__}")
         here = self._edge()
         if here is None:

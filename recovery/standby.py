@@ -26,7 +26,6 @@ def stand_by(stack: Stack, say: Callable[[str], None]) -> None:
         site's backups would have nowhere to go; when something cannot be removed.
     :raises stack.compose.ComposeError: when its vault does not come up again.
     """
-    _check_serves_not(stack)
     try:
         stack.container("vault")
     except LookupError as error:
@@ -34,13 +33,22 @@ def stand_by(stack: Stack, say: Callable[[str], None]) -> None:
             f"site {stack.site} has no vault: it cannot be the standby",
             "start both with `dr stack up --standby`",
         ) from error
+    give_up(stack, say)
+    stack.compose("up", "--detach", "--wait", "--no-build", "vault")
+    say(f"site {stack.site} is in standby: its vault receives what site {stack.standby.site} sends")
+
+
+def give_up(stack: Stack, say: Callable[[str], None]) -> None:
+    """Remove what a site has served from, but for its vault: what lies there is of an attempt that was given up.
+
+    :raises UserError: when the witness says that it serves, or says nothing; when something cannot be removed.
+    """
+    _check_serves_not(stack)
     say(f"removing what site {stack.site} has served from")
     try:
         clear(stack, keep="vault")
     except NotReached as error:
         raise UserError(str(error), "look at what is left with `docker ps -a`, then try again") from error
-    stack.compose("up", "--detach", "--wait", "--no-build", "vault")
-    say(f"site {stack.site} is in standby: its vault receives what site {stack.standby.site} sends")
 
 
 def _check_serves_not(stack: Stack) -> None:

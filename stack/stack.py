@@ -73,14 +73,19 @@ def find_stack(which: str, root: Path) -> Stack:
     remedy = "start one with `dr stack up`, or name the folder of a run whose stack is up"
     if which != "latest":
         stack = Stack.attach(run_folder(which, root))
-        if not stack.containers():
+        if not _is_up(stack):
             raise UserError(f"the stack {stack.drill_id} is not up", remedy)
         return stack
     for kept in sorted(root.glob(f"*/{_KEPT_STACK}"), reverse=True):
         stack = Stack.attach(kept.parent.resolve())
-        if stack.containers():
+        if _is_up(stack):
             return stack
     raise UserError(f"no stack of a run in {root} is up", remedy)
+
+
+def _is_up(stack: Stack) -> bool:
+    """Whether anything of it is there: of the first site nothing need be left, when the other one is to take over."""
+    return bool(stack.containers() or stack.standby.containers())
 
 
 def connect(timeout_s: int = 30) -> docker.DockerClient:

@@ -90,6 +90,32 @@ def test_what_still_runs_in_the_lost_site_is_stopped_before_the_other_one_serves
         assert hands.place("docker stop {edge elsewhere}") < hands.place("activate-site")
 
 
+@pytest.mark.parametrize("name", ["site-lost", "failback"])
+@pytest.mark.parametrize(
+    ("seen", "status"),
+    [
+        (f"{'a1' * 32}\nError: No such object: it", StepStatus.OK),
+        ("Error: No such object: it\nError: No such object: it", StepStatus.SKIPPED),
+    ],
+)
+def test_what_an_attempt_that_was_given_up_has_left_goes_before_the_site_may_serve(
+    plan: Plan, name: str, seen: str, status: StepStatus
+) -> None:
+    hands = Hands(says=seen)
+    runbook = find_runbook(name, plan)
+    [rung] = runbook.ladder
+    clear = next(n for n, step in enumerate(rung.steps) if "dr stack clear" in step.command)
+    assert "activate-site" in rung.steps[clear + 1].command
+    steps = carry_out(replace(runbook, ladder=(replace(rung, steps=rung.steps[clear : clear + 1]),)), hands)
+    assert dict(steps)[rung.steps[clear].title] is status
+
+
+def test_an_attempt_that_has_made_the_site_serve_goes_on(plan: Plan) -> None:
+    hands = Hands(says=on_paper("{site}"))
+    steps = carry_out(find_runbook("site-lost", plan), hands)
+    assert dict(steps)["Remove what an earlier attempt has left in this site"] is StepStatus.SKIPPED
+
+
 def test_a_lost_site_that_cannot_be_stopped_is_fenced_all_the_same(plan: Plan) -> None:
     hands = Hands("docker stop", says="true")
     carry_out(find_runbook("site-lost", plan), hands)

@@ -29,6 +29,10 @@ def folder(tmp_path: Path) -> Path:
     fake = tmp_path / "bin" / "pg_receivewal"
     fake.write_text(FAKE.format(tmp_path))
     fake.chmod(0o755)
+    (tmp_path / "bin" / "psql").write_text(
+        f'#!/bin/sh\necho "$*" >{tmp_path}/asked\ncat {tmp_path}/primary\n'
+    )
+    (tmp_path / "bin" / "psql").chmod(0o755)
     (tmp_path / "wal").mkdir()
     return tmp_path
 
@@ -106,6 +110,24 @@ def test_a_timeline_that_the_server_does_not_come_from_is_put_aside(folder: Path
     assert sorted(path.name for path in aside.iterdir()) == go
     assert sorted(path.name for path in (folder / "wal").iterdir() if path != aside) == stay
     assert "does not lead through timeline 2" in log
+
+
+@pytest.mark.parametrize(
+    ("witness", "primary", "goes"),
+    [("b", "t", True), ("b", "f", False), ("b", "connection refused", False), (None, "t", False)],
+)
+def test_a_server_on_an_older_timeline_is_believed_when_it_is_known_to_have_recovered(
+    folder: Path, witness: str | None, primary: str, goes: bool
+) -> None:
+    """A failback that was given up has begun a timeline; a server that still replays will have a newer one soon."""
+    if witness:
+        (folder / "active-site").write_text(f"{witness}\n")
+    (folder / "primary").write_text(f"{primary}\n")
+    names = ["00000003.history", "00000003000000000000000A.partial"]
+    for name in names:
+        (folder / "wal" / name).write_text(name)
+    receive(folder, "pg_receivewal: error: starting timeline 3 is not present in the server")
+    assert sorted(path.name for path in (folder / "wal").glob("aside.*/*")) == (names if goes else [])
 
 
 @pytest.mark.parametrize(

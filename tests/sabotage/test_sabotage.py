@@ -108,7 +108,9 @@ def drilled(
     plan.write_text(written, encoding="utf-8")
     done = subprocess.run(
         [
-            sys.executable, "-m", "pytest", "-m", "monthly_drill", "-k", drill, *options, f"--plan={plan}",
+            # No drill uses hypothesis; its plugin takes a second to load, each time.
+            sys.executable, "-m", "pytest", "-p", "no:hypothesispytest",
+            "-m", "monthly_drill", "-k", drill, *options, f"--plan={plan}",
             f"--reuse-stack={stack.run_dir}", f"--reports-dir={folder}",
         ],
         cwd=ROOT,

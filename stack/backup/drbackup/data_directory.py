@@ -269,7 +269,10 @@ def _warn_of_undone(folder: Path, route: Route, log: Inventory, target: datetime
     for n, (older, newer) in enumerate(itertools.pairwise(route.segments), start=1):
         if older.timeline == newer.timeline:
             continue
-        left = format_lsn(dict(log.histories[newer.timeline])[older.timeline])
+        at = dict(log.histories.get(newer.timeline, [])).get(older.timeline)
+        if at is None:
+            continue
+        left = format_lsn(at)
         up_to_it = _ended(folder, newer, size, f"--end={left}")
         if target < max(up_to_it) if up_to_it else _ended_after(folder, route.segments[:n], size, target):
             continue
@@ -279,8 +282,8 @@ def _warn_of_undone(folder: Path, route: Route, log: Inventory, target: datetime
         if first is None or target < first:
             say(
                 f"{target:%Y-%m-%d %H:%M:%S.%f} UTC lies after timeline {newer.timeline} left timeline"
-                f" {older.timeline}, and before anything was written on it: what timeline {older.timeline} had then"
-                f" was undone. To have that: --timeline {older.timeline}"
+                f" {older.timeline}, and before anything was written on it: what timeline {older.timeline} may have"
+                f" had then was undone. To have that: --timeline {older.timeline}"
             )
 
 

@@ -40,7 +40,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     :raises Bad: when no base can be used.
     :raises Cannot: for a target that is no time, without a vault, or when it cannot be reached.
     """
-    target = read_target(options.to)
+    target, undone = read_target(options.to), options.timeline is not None
     if not settings.vault:
         raise Cannot("DRBACKUP_VAULT is not set: there is nothing to fetch from")
     vault = Vault.of(settings)
@@ -49,7 +49,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     log = options.into / "wal"
     with ThreadPoolExecutor(1) as beside:
         sizes = beside.submit(vault.sizes)
-        vault.download("wal", log, only="*.history")
+        vault.download("wal", log, only="*.history", undone=undone)
         there = sizes.result()
     damaged: list[str] = []
     for base, manifest in choose_bases(bases, target, take_stock([log], options.timeline)):
@@ -63,7 +63,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         }
         # What is left out is named, and not what is wanted: a segment may get its last name just now.
         before = obsolete_wal(files, [manifest])
-        vault.download("wal", log, without=before, undone=options.timeline is not None)
+        vault.download("wal", log, without=before, undone=undone)
         say("fetched the wal from there on")
         return 0
     raise Bad(f"no base can be used: {'; '.join(damaged)}")

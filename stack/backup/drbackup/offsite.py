@@ -98,6 +98,7 @@ def _fill_log(settings: Settings, vault: Vault, there: Mapping[str, int]) -> lis
     if differ := digests_differ(expected, vault.sha256(paths, incoming=True)):
         vault.discard()
         return [differ]
+    refuse_unless_active(settings)
     vault.publish(paths)
     report.say(f"offsite: {len(paths)} segment(s) of WAL that the vault lacked, from {missing[0].name} on")
     return []
@@ -170,6 +171,7 @@ def _send(settings: Settings, vault: Vault, new: list[Backup]) -> list[str]:
             new.remove(each)
     if new:
         made = [_path(each.kind, each.path.name) for each in new]
+        refuse_unless_active(settings)  # once more: copying may have taken hours
         vault.publish([*made, *(_path(each.kind, each.manifest_path.name) for each in new)])
     if bad:
         vault.discard()

@@ -171,6 +171,7 @@ def _remove(backup: Backup) -> None:
 
 
 def _there(settings: Settings, task: _Task) -> None:
+    refuse_unless_active(settings)  # once more: making the backups may have taken hours
     vault = Vault.of(settings)
     sizes = vault.sizes()
     backups = {kind: list(_named(kind, sizes)) for kind in KINDS}
