@@ -29,7 +29,7 @@ from recovery.answers import answer_of
 from recovery.database import ask_database
 from recovery.volumes import volume_at
 from stack.compose import ComposeError
-from stack.stack import Stack
+from stack.stack import SITE_LABEL, Stack
 from stack.wait import NotReached, wait_until
 
 DATA = "/var/lib/postgresql/data"
@@ -263,7 +263,7 @@ def keep(stack: Stack, server: Container, volume: str) -> None:
         entrypoint=["sleep", "infinity"],
         user="root",
         name=f"{stack.project}-keeps-{stack.variables.get(GENERATION, '').removeprefix('-') or 0}",
-        labels={**stack.labels, "dr.site": stack.site, KEEPS_LABEL: volume},
+        labels={**stack.labels, SITE_LABEL: stack.site, KEEPS_LABEL: volume},
         volumes={volume: {"bind": "/kept", "mode": "ro"}},
         network_mode="none",
         init=True,
@@ -285,7 +285,7 @@ def discard_kept(stack: Stack) -> list[str]:
 
 
 def _keepers(stack: Stack) -> list[Container]:
-    labels = [f"{name}={value}" for name, value in {**stack.labels, "dr.site": stack.site}.items()]
+    labels = [f"{name}={value}" for name, value in {**stack.labels, SITE_LABEL: stack.site}.items()]
     found: list[Container] = stack.docker.containers.list(all=True, filters={"label": [*labels, KEEPS_LABEL]})
     return sorted(found, key=lambda keeper: str(keeper.attrs["Created"]))
 

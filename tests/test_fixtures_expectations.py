@@ -129,6 +129,7 @@ def test_a_health_check_must_say_that_the_service_is_degraded() -> None:
         "while the cache was lost, the health check answered 200 'ok', not 200 'degraded': it does not ask"
     )
     assert "answered 503 'degraded'" in dishonest_health(answering(503, '{"status": "degraded"}'))
+    assert "gave no answer: AttributeError" in dishonest_health(answering(200, "[]"))
     assert "gave no answer: JSONDecodeError" in dishonest_health(answering(502, "<html>"))
 
     def refuse() -> httpx.Response:
