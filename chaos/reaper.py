@@ -22,7 +22,7 @@ from stack.at_once import at_once
 from stack.stack import DRILL_LABEL, RUN_DIR_LABEL
 from stack.wait import NotReached, wait_until
 
-_GONE_TIMEOUT_S = 30.0
+GONE_TIMEOUT_S = 30.0
 _Filters = dict[str, str | list[str] | bool]
 
 
@@ -81,12 +81,14 @@ def reap(client: docker.DockerClient, root: Path, timeout_s: float = TIMEOUT_S) 
     return reaped
 
 
-def sweep(client: docker.DockerClient, drill_id: str) -> Swept:
+def sweep(client: docker.DockerClient, drill_id: str, timeout_s: float = GONE_TIMEOUT_S) -> Swept:
     """Remove every container, network, volume and image that carries the label of ``drill_id``.
 
     Images go last, containers first: each kind only when nothing of the run uses it any more.
+
+    :param timeout_s: seconds that each kind may take.
     """
-    counts = {kind: _remove(listing, remove) for kind, listing, remove in _kinds(client, drill_id)}
+    counts = {kind: _remove(listing, remove, timeout_s) for kind, listing, remove in _kinds(client, drill_id)}
     left = [
         f"{kind.removesuffix('s')} {_name(item)}"
         for kind, listing, _ in _kinds(client, drill_id)
@@ -135,7 +137,7 @@ def _kinds(client: docker.DockerClient, drill_id: str) -> Iterable[_Kind]:
     )
 
 
-def _remove(listing: Callable[[], Sequence[Any]], remove: Callable[[Any], None]) -> int:
+def _remove(listing: Callable[[], Sequence[Any]], remove: Callable[[Any], None], timeout_s: float) -> int:
     """Remove all that ``listing`` gives, and return how many of them are gone."""
     first = {item.id for item in listing()}
 
@@ -145,7 +147,7 @@ def _remove(listing: Callable[[], Sequence[Any]], remove: Callable[[Any], None])
 
     if first:
         with suppress(NotReached):  # what is left is listed by the caller, thing by thing
-            wait_until(gone, timeout_s=_GONE_TIMEOUT_S, what="everything is removed", every_s=0.2)
+            wait_until(gone, timeout_s=timeout_s, what="everything is removed", every_s=0.2)
     return len(first - {item.id for item in listing()})
 
 

@@ -26,6 +26,7 @@ def stand_by(stack: Stack, say: Callable[[str], None]) -> None:
         site's backups would have nowhere to go; when something cannot be removed.
     :raises stack.compose.ComposeError: when its vault does not come up again.
     """
+    _check_serves_not(stack)
     try:
         stack.container("vault")
     except LookupError as error:

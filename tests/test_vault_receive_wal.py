@@ -130,6 +130,37 @@ def test_a_server_on_an_older_timeline_is_believed_when_it_is_known_to_have_reco
     assert sorted(path.name for path in (folder / "wal").glob("aside.*/*")) == (names if goes else [])
 
 
+PSQL = """#!/bin/sh
+case "$*" in
+*IDENTIFY_SYSTEM*) echo '7412345678901234567|3|0/50000A0|' ;;
+*"TIMELINE_HISTORY 3"*) printf '00000003.history|{0}\\n' ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("history", "begun"),
+    [
+        (r"1\t0/5000000\tno recovery target specified\n\n2\t0/7000000\twhatever\n", "00000002"),
+        (r"2\t0/3000000\twhatever\n\n1\t0/5000000\tno recovery target specified\n", "00000003"),
+        (r"1\t0/6000000\tno recovery target specified\n", ""),
+    ],
+)
+def test_a_history_that_goes_on_just_where_a_segment_ends_is_followed(
+    folder: Path, history: str, begun: str
+) -> None:
+    (folder / "bin" / "psql").write_text(PSQL.format(history))
+    (folder / "wal" / "000000010000000000000004").write_text("")
+    receive(
+        folder,
+        "pg_receivewal: starting log streaming at 0/5000000 (timeline 1)\n"
+        'pg_receivewal: error: could not send replication command "START_REPLICATION": \n'
+        "pg_receivewal: error: disconnected",
+    )
+    there = sorted(path.name for path in (folder / "wal").iterdir())
+    assert there == ["000000010000000000000004", *([f"{begun}0000000000000005.partial"] if begun else [])]
+
+
 @pytest.mark.parametrize(
     ("says", "anew"),
     [

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -22,30 +19,15 @@ from psycopg import sql
 
 from plan.errors import UserError
 from recovery.handed_over import check_handed_over
-from recovery.restore import discard_kept, restore
 from recovery.restore_cache import restore_cache
-from recovery.volumes import volume_at
-from stack.compose import ComposeError
 from stack.wait import wait_until
-from tests.live.two_sites import Sites, two_sites
+from tests.live.two_sites import NIGHTLY, Sites, ask, execute, night, sites
+
+__all__ = ["night", "sites"]  # fixtures
 
 pytestmark = pytest.mark.live
 
 FOLDERS = ("postgresql", "base", "redis", "config")
-NIGHTLY = "/usr/local/bin/backup_database.sh"
-
-
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    with two_sites(tmp_path_factory.mktemp("runs")) as up:
-        yield up
-
-
-@pytest.fixture(scope="module")
-def night(sites: Sites) -> None:
-    """One night's backups, for all tests that only need some: the volume would not hold one for each."""
-    done = sites.backup(NIGHTLY)
-    assert done.exit_code == 0, done.output
 
 
 def names(sites: Sites, folder: str) -> list[str]:
@@ -59,16 +41,6 @@ def manifest(sites: Sites, folder: str) -> Manifest:
     done = sites.backup("sh", "-c", f"cat $(ls /backups/{folder}/*.json | tail -n 1)")
     assert done.exit_code == 0, done.output
     return Manifest.from_json(done.output, folder)
-
-
-def ask(sites: Sites, question: str) -> Any:
-    with psycopg.connect(sites.a.dsn(), autocommit=True) as connection:
-        return (connection.execute(question).fetchone() or (None,))[0]
-
-
-def execute(sites: Sites, command: LiteralString | sql.Composed) -> None:
-    with psycopg.connect(sites.a.dsn(), autocommit=True) as connection:
-        connection.execute(command)
 
 
 def drop(sites: Sites, database: str) -> None:
@@ -404,94 +376,6 @@ def test_the_archive_never_takes_another_segment_of_the_same_name(sites: Sites) 
     wait_until(lambda: ask(sites, archived) > before, timeout_s=90, what="it is archived after all")
 
 
-@pytest.mark.usefixtures("night")
-@pytest.mark.parametrize("moment", ["is kept", "laying", "starting"])
-def test_a_restore_that_was_killed_is_done_again(sites: Sites, moment: str) -> None:
-    """Whatever it had begun: the damaged database is kept, and a fresh one has all that was acknowledged."""
-    sold = ask(
-        sites,
-        "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents)"
-        f" VALUES ('killed-{moment}', 1, 1, 99) RETURNING id",
-    )
-    damaged = volume_at(sites.a.container("postgres"), "/var/lib/postgresql/data")
-    kill_restore(sites, moment)
-    if moment == "starting":
-        with pytest.raises(ComposeError, match="no-base"):
-            restore(sites.a, "2000-01-01 00:00:00+00:00", lambda _: None)
-        back = volume_at(sites.a.container("postgres"), "/var/lib/postgresql/data")
-        assert back != damaged, "what was laid out is put back, and not the damaged one"
-    said: list[str] = []
-    restore(sites.a, "latest", said.append)
-    assert ask(sites, "SELECT max(id) FROM sales") == sold, said
-    assert damaged in discard_kept(sites.a)
-
-
-@pytest.mark.usefixtures("night")
-def test_where_nothing_can_be_laid_out_the_database_is_put_back(sites: Sites) -> None:
-    before = ask(sites, "SELECT max(id) FROM sales")
-    with pytest.raises(UserError, match="neither latest nor a moment with its UTC offset"):
-        restore(sites.a, "2026-11-24 11:59:30", lambda _: None)
-    with pytest.raises(ComposeError, match="no-base"):
-        restore(sites.a, "2000-01-01 00:00:00+00:00", lambda _: None)
-    sites.a.compose("up", "--detach", "--wait", "postgres")
-    assert ask(sites, "SELECT max(id) FROM sales") == before
-    assert discard_kept(sites.a) == []
-
-
-@pytest.mark.usefixtures("night")
-def test_where_there_is_no_room_the_database_is_put_back(sites: Sites) -> None:
-    before = ask(sites, "SELECT max(id) FROM sales")
-    sites.a.set_variable("DRILL_POSTGRES_VOLUME", "16m")
-    try:
-        with pytest.raises(UserError, match=r"the disk is full: .*No space left on device"):
-            restore(sites.a, "latest", lambda _: None)
-    finally:
-        sites.a.set_variable("DRILL_POSTGRES_VOLUME", "1g")
-    sites.a.compose("up", "--detach", "--wait", "postgres")
-    assert ask(sites, "SELECT max(id) FROM sales") == before
-    assert discard_kept(sites.a) == []
-
-
-@pytest.mark.usefixtures("night")
-def test_while_the_vault_does_not_answer_this_sites_own_backups_will_do(sites: Sites) -> None:
-    sold = ask(
-        sites,
-        "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents)"
-        " VALUES ('without-vault', 1, 1, 99) RETURNING id",
-    )
-    last = ask(sites, "SELECT pg_walfile_name(pg_switch_wal())")
-    archived = f"SELECT last_archived_wal >= '{last}' FROM pg_stat_archiver"
-    wait_until(lambda: ask(sites, archived), timeout_s=30, what="the sale is archived")
-    vault = sites.b.container("vault")
-    vault.stop(timeout=1)
-    try:
-        with pytest.raises(ComposeError, match="vault"):
-            restore(sites.a, "latest", lambda _: None)
-        restore(sites.a, "latest", lambda _: None, without_vault=True)
-    finally:
-        vault.start()
-    assert ask(sites, "SELECT max(id) FROM sales") == sold
-    discard_kept(sites.a)
-
-
-RESTORE = """
-import pathlib, sys
-from recovery.restore import restore
-from stack.stack import Stack
-restore(Stack(sys.argv[1], pathlib.Path(sys.argv[2])), "latest", lambda said: print(said, flush=True))
-"""
-
-
-def kill_restore(sites: Sites, moment: str) -> None:
-    """Begin a restore, and kill it, and all that it has started, as soon as it says ``moment``."""
-    command = [sys.executable, "-c", RESTORE, sites.a.drill_id, str(sites.a.run_dir)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as running:
-        assert running.stdout is not None
-        seen = next((line for line in running.stdout if moment in line), None)
-        os.killpg(running.pid, signal.SIGKILL)
-    assert seen, "it ended before"
-
-
 SEALED = """
     rm -rf /tmp/sealed /tmp/key && age-keygen -o /tmp/key 2>/dev/null && age-keygen -o /tmp/other 2>/dev/null
     export DRBACKUP_ROOT=/tmp/sealed DRBACKUP_AGE_RECIPIENT=$(age-keygen -y /tmp/key)
@@ -576,42 +460,3 @@ def test_an_operator_makes_lists_verifies_and_restores_backups(sites: Sites) -> 
         assert (laid.returncode, json.loads(laid.stdout)["to"]) == (0, "latest"), laid.stderr
     finally:
         sites.backup("rm", "-rf", "/var/tmp/by-hand")
-
-
-def sell(sites: Sites, client: str) -> None:
-    execute(
-        sites,
-        sql.SQL(
-            "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents) VALUES ({}, 1, 1, 99)"
-        ).format(client),
-    )
-
-
-@pytest.mark.usefixtures("night")
-def test_a_moment_that_was_too_early_can_be_corrected(sites: Sites) -> None:
-    """What the first recovery has undone is on the older timeline, and the vault goes on receiving after both."""
-
-    def sold() -> list[str]:
-        listed = "SELECT string_agg(client_id, ' ' ORDER BY id) FROM sales WHERE client_id LIKE 'early-%'"
-        return str(ask(sites, listed) or "").split()
-
-    moments = []
-    for name in ("early-1", "early-2", "early-3"):
-        moments.append(str(ask(sites, "SELECT clock_timestamp()::text")))
-        sell(sites, name)
-    timeline = ask(sites, "SELECT timeline_id FROM pg_control_checkpoint()")
-    restore(sites.a, moments[1], lambda _: None)
-    assert sold() == ["early-1"]
-    said: list[str] = []
-    restore(sites.a, moments[2], said.append)
-    assert sold() == ["early-1"], "the newest history is followed"
-    [warned] = [line for line in said if "was undone. To have that: --timeline" in line]
-    assert warned.endswith(f"--timeline {timeline}")
-    restore(sites.a, moments[2], lambda _: None, timeline=timeline)
-    assert sold() == ["early-1", "early-2"]
-    sell(sites, "early-4")
-    has_all = "SELECT restart_lsn >= pg_current_wal_lsn() FROM pg_replication_slots WHERE slot_name = 'vault'"
-    wait_until(lambda: ask(sites, has_all), timeout_s=60, what="the vault has all of the log again")
-    restore(sites.a, "latest", lambda _: None)
-    assert sold() == ["early-1", "early-2", "early-4"]
-    discard_kept(sites.a)

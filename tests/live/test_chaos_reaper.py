@@ -110,7 +110,7 @@ def test_what_cannot_be_removed_is_named(tmp_path: Path) -> None:
     network = client.networks.create(f"dr-{drill_id}", labels=labels)
     with _container(f"dr-{drill_id}-foreign", {}) as foreign:
         network.connect(foreign)
-        swept = sweep(client, drill_id)
+        swept = sweep(client, drill_id, timeout_s=3)
         assert swept.networks == 0
         assert swept.left == [f"network dr-{drill_id}"]
         assert str(swept).endswith(f"left: network dr-{drill_id}")

@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+from psycopg import sql
 
 from chaos.reaper import sweep
 from reports.folder import create
 from stack.stack import ExecResult, Stack
 
+NIGHTLY = "/usr/local/bin/backup_database.sh"
 VAULT = "sftp://drill@toxiproxy:20022/vault"
 
 
@@ -47,3 +53,27 @@ def two_sites(root: Path) -> Iterator[Sites]:
             yield Sites(a, b)
         finally:
             sweep(a.docker, a.drill_id)
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    """Both, for all the tests of a module."""
+    with two_sites(tmp_path_factory.mktemp("runs")) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def night(sites: Sites) -> None:
+    """One night's backups, for all tests that only need some: the volume would not hold one for each."""
+    done = sites.backup(NIGHTLY)
+    assert done.exit_code == 0, done.output
+
+
+def ask(sites: Sites, question: str) -> Any:
+    with psycopg.connect(sites.a.dsn(), autocommit=True) as connection:
+        return (connection.execute(question).fetchone() or (None,))[0]
+
+
+def execute(sites: Sites, command: LiteralString | sql.Composed) -> None:
+    with psycopg.connect(sites.a.dsn(), autocommit=True) as connection:
+        connection.execute(command)

@@ -266,24 +266,26 @@ def _warn_of_undone(folder: Path, route: Route, log: Inventory, target: datetime
     makes the branch itself: all that the older timeline had between the two is not in it.
     """
     size = log.segment_size
-    for n, (older, newer) in enumerate(itertools.pairwise(route.segments), start=1):
-        if older.timeline == newer.timeline:
+    ancestors = log.histories.get(route.timeline, [])
+    younger = [*(timeline for timeline, _ in ancestors[1:]), route.timeline]
+    for (older, left), newer in zip(ancestors, younger, strict=False):
+        n = next((n for n, each in enumerate(route.segments) if each.number == left // size), None)
+        if n is None:
             continue
-        at = dict(log.histories.get(newer.timeline, [])).get(older.timeline)
-        if at is None:
-            continue
-        left = format_lsn(at)
-        up_to_it = _ended(folder, newer, size, f"--end={left}")
+        branch = format_lsn(left)
+        up_to_it = _ended(folder, route.segments[n], size, f"--end={branch}")
         if target < max(up_to_it) if up_to_it else _ended_after(folder, route.segments[:n], size, target):
             continue
-        after_it = (_ended(folder, each, size) for each in route.segments[n + 1 :])
-        on_it = itertools.chain((_ended(folder, newer, size, f"--start={left}"),), after_it)
+        on_it = itertools.chain(
+            (_ended(folder, route.segments[n], size, f"--start={branch}"),),
+            (_ended(folder, each, size) for each in route.segments[n + 1 :]),
+        )
         first = next((min(ended) for ended in on_it if ended), None)
         if first is None or target < first:
             say(
-                f"{target:%Y-%m-%d %H:%M:%S.%f} UTC lies after timeline {newer.timeline} left timeline"
-                f" {older.timeline}, and before anything was written on it: what timeline {older.timeline} may have"
-                f" had then was undone. To have that: --timeline {older.timeline}"
+                f"{target:%Y-%m-%d %H:%M:%S.%f} UTC lies after timeline {newer} left timeline {older}, and before"
+                f" anything was written on it: what timeline {older} may have had then was undone."
+                f" To have that: --timeline {older}"
             )
 
 

@@ -15,7 +15,7 @@ from drbackup.programs import run
 from drbackup.settings import Settings
 from drbackup.wal import ASIDE
 
-_ANSWER_S = 30.0
+_ANSWER_S = 20.0
 # So much longer for each file that is named or removed there: some turns over a line that may be a slow one.
 _NAME_S = 0.5
 _COPY_S = 4 * 3600.0
