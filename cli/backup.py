@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import Which
+from cli.options import Timeline, Which
 from plan.errors import UserError
 
 if TYPE_CHECKING:
@@ -152,15 +152,7 @@ def pitr(
     to: Annotated[
         str, typer.Option("--to", metavar="TIME", help="latest, or a moment with its UTC offset.")
     ] = "latest",
-    timeline: Annotated[
-        int | None,
-        typer.Option(
-            "--timeline",
-            metavar="N",
-            min=1,
-            help="On the history of this timeline, which a recovery has undone.",
-        ),
-    ] = None,
+    timeline: Timeline = None,
     stack: Which = "latest",
     as_json: AsJson = False,
 ) -> None:

@@ -10,3 +10,12 @@ Which = Annotated[
     str,
     typer.Option("--stack", metavar="ID", help="The stack's id, or the folder of its run; else the newest."),
 ]
+Timeline = Annotated[
+    int | None,
+    typer.Option(
+        "--timeline",
+        metavar="N",
+        min=1,
+        help="On the history of this timeline, which an earlier recovery has undone.",
+    ),
+]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cli.options import Timeline
+
 if TYPE_CHECKING:
     from stack.stack import Stack
 
@@ -118,15 +120,7 @@ def restore(
             "What is not archived yet is given up.",
         ),
     ] = False,
-    timeline: Annotated[
-        int | None,
-        typer.Option(
-            "--timeline",
-            metavar="N",
-            min=1,
-            help="On the history of this timeline, which an earlier restore has undone.",
-        ),
-    ] = None,
+    timeline: Timeline = None,
 ) -> None:
     """Restore a stack's database into a fresh volume, rolled forward to a moment or to the last one.
 

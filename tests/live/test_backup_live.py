@@ -21,7 +21,7 @@ from plan.errors import UserError
 from recovery.handed_over import check_handed_over
 from recovery.restore_cache import restore_cache
 from stack.wait import wait_until
-from tests.live.two_sites import NIGHTLY, Sites, ask, execute, night, sites
+from tests.live.two_sites import NIGHTLY, Sites, ask, execute, night, sites, vault_has_all
 
 __all__ = ["night", "sites"]  # fixtures
 
@@ -305,8 +305,7 @@ def test_what_the_vault_could_not_receive_comes_from_the_archive_and_it_goes_on(
     )
     done = sites.backup("drbackup", "offsite")
     assert "that the vault lacked" in done.output, done.output
-    has_all = "SELECT restart_lsn >= pg_current_wal_lsn() FROM pg_replication_slots WHERE slot_name = 'vault'"
-    wait_until(lambda: ask(sites, has_all), timeout_s=30, what="the vault has all of the log again")
+    wait_until(lambda: vault_has_all(sites), timeout_s=30, what="the vault has all of the log again")
 
 
 def test_whether_a_server_that_was_stopped_has_handed_its_log_over(sites: Sites) -> None:

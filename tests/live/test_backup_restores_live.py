@@ -15,7 +15,7 @@ from recovery.restore import discard_kept, restore
 from recovery.volumes import volume_at
 from stack.compose import ComposeError
 from stack.wait import wait_until
-from tests.live.two_sites import Sites, ask, execute, night, sites
+from tests.live.two_sites import Sites, ask, execute, night, sites, vault_has_all
 
 __all__ = ["night", "sites"]  # fixtures
 
@@ -116,11 +116,6 @@ def kill_restore(sites: Sites, moment: str) -> None:
         seen = next((line for line in running.stdout if moment in line), None)
         os.killpg(running.pid, signal.SIGKILL)
     assert seen, "it ended before"
-
-
-def vault_has_all(sites: Sites) -> bool:
-    has_all = "SELECT restart_lsn >= pg_current_wal_lsn() FROM pg_replication_slots WHERE slot_name = 'vault'"
-    return bool(ask(sites, has_all))
 
 
 def sell(sites: Sites, client: str) -> None:

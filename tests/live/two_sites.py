@@ -77,3 +77,9 @@ def ask(sites: Sites, question: str) -> Any:
 def execute(sites: Sites, command: LiteralString | sql.Composed) -> None:
     with psycopg.connect(sites.a.dsn(), autocommit=True) as connection:
         connection.execute(command)
+
+
+def vault_has_all(sites: Sites) -> bool:
+    """Whether the vault has flushed all that the database has written, by its slot."""
+    has_all = "SELECT restart_lsn >= pg_current_wal_lsn() FROM pg_replication_slots WHERE slot_name = 'vault'"
+    return bool(ask(sites, has_all))
