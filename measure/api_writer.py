@@ -52,8 +52,8 @@ class ApiWriter:
         self._timeout_s = timeout_s
         self._sales = itertools.count()
 
-    async def write(self, late: float) -> None:
-        """Sell once and record it. ``late`` is no matter here: history has the true times."""
+    async def write(self, due: float) -> None:
+        """Sell once and record it. ``due`` is no matter here: history has the true times."""
         sale = Sale.number(next(self._sales), self._products)
         operation = self._history.invoke(sale.value)
         deadline = time.monotonic() + self._timeout_s

@@ -93,7 +93,7 @@ class Observer:
     def _loop(
         self, kind: str, probe: Callable[[float], Coroutine[None, None, _Seen]], period: float
     ) -> OpenLoop:
-        async def work(late: float) -> None:
+        async def work(due: float) -> None:
             t = time.monotonic()
             seen = await probe(t + self._config.probe_timeout_s)
             self._lines.write(
@@ -105,7 +105,7 @@ class Observer:
                     "status": seen.status,
                     "error": seen.error,
                     "cache": seen.cache,
-                    "late": round(late, 6),
+                    "late": round(t - due, 6),
                 }
             )
 

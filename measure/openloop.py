@@ -21,7 +21,7 @@ from typing import Any
 class OpenLoop:
     """Starts ``work`` every ``period_s`` seconds, at most ``max_in_flight`` at a time.
 
-    :param work: called with how late its slot is, in seconds.
+    :param work: called with the monotonic time at which it was due, in seconds.
     :param skipped: called with the number of slots that passed unused, and why: ``"in flight"`` (as many as
         allowed were still running) or ``"stalled"`` (this process could not run).
     :param anywhere: start at a random moment of each slot instead of at its beginning. Two loops of the same
@@ -54,23 +54,20 @@ class OpenLoop:
         while not stop.is_set():
             due = slot + (random.random() * self._period if self._anywhere else 0.0)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            late = time.monotonic() - due
-            missed = int(late / self._period)
+            missed = int((time.monotonic() - due) / self._period)
             if missed:
                 self._skipped(missed, "stalled")
                 slot += missed * self._period
+                due += missed * self._period
             if len(self._running) >= self._max:
                 self._skipped(1, "in flight")
             else:
-                self._start(late - missed * self._period)
+                self._running.add(asyncio.ensure_future(self._work(due)))
             slot += self._period
             self._raise_failed()
         if self._running:
             await asyncio.wait(self._running, timeout=finish_s)
         self._raise_failed()
-
-    def _start(self, late: float) -> None:
-        self._running.add(asyncio.ensure_future(self._work(late)))
 
     def _raise_failed(self) -> None:
         done = {task for task in self._running if task.done()}

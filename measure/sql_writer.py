@@ -55,8 +55,8 @@ class SqlWriter:
         self._timeout_s = timeout_s
         self._idle: list[psycopg.AsyncConnection[Any]] = []
 
-    async def write(self, late: float) -> None:
-        """Insert one row and record it. ``late`` is no matter here: history has the true times."""
+    async def write(self, due: float) -> None:
+        """Insert one row and record it. ``due`` is no matter here: history has the true times."""
         operation = self._history.invoke(secrets.token_hex(8))
         try:
             connection = self._idle.pop() if self._idle else await self._connect()
