@@ -239,9 +239,10 @@ def test_a_frozen_observer_shows_as_a_stall(tmp_path: Path, dashboard: Dashboard
     probes = tmp_path / "probes.jsonl"
     with observer(tmp_path, dashboard.url) as process:
         wait_lines(probes, '"kind": "tick"', 3)
+        before = time.monotonic()
         os.kill(process.pid, signal.SIGSTOP)
         frozen = time.monotonic()
-        wait_until(lambda: time.monotonic() > frozen + 0.5, timeout_s=1, what="half a second")
+        wait_until(lambda: time.monotonic() > frozen + 0.5, timeout_s=10, what="half a second")
         os.kill(process.pid, signal.SIGCONT)
         wait_lines(probes, '"why": "stalled"', 3)
         process.stop(5)
@@ -249,7 +250,7 @@ def test_a_frozen_observer_shows_as_a_stall(tmp_path: Path, dashboard: Dashboard
         (line for line in lines(probes) if line["kind"] == "tick"), key=lambda line: float(line["late"])
     )
     assert worst["late"] >= 0.4
-    assert worst["t"] - worst["late"] == pytest.approx(frozen, abs=0.1)
+    assert before - 0.1 <= worst["t"] - worst["late"] <= frozen + 0.1
     assert sum(line["slots"] for line in lines(probes) if line["kind"] == "skip") >= 3 * 20
 
 
