@@ -26,7 +26,7 @@ from chaos.containers import ContainerFault, is_down, own_container, volumes
 from chaos.guard import require_own
 from chaos.marks import FILE_PREFIX
 from plan.errors import UserError
-from stack.stack import ExecResult
+from stack.execution import ExecResult, execute
 from stack.wait import wait_until
 
 FILE = FILE_PREFIX
@@ -125,12 +125,11 @@ class FillDisk(ContainerFault):
     def heal(self) -> None:
         """Remove the file, then have the service run again, if want of room has brought it down."""
         for container, path in self._mounts():
-            argv = ["timeout", "-k", "1", f"{TIMEOUT_S:g}", "rm", "-f", f"{path}/{FILE}"]
             try:
-                code, _ = container.exec_run(argv, user="root")
+                removed = execute(container, ["rm", "-f", f"{path}/{FILE}"], TIMEOUT_S, user="root")
             except docker.errors.APIError:
                 continue  # it went down meanwhile: the next one may be there
-            if code == 0:
+            if removed.exit_code == 0:
                 break
         super().heal()
 
@@ -141,8 +140,7 @@ class FillDisk(ContainerFault):
 
     def _is_there(self) -> bool:
         for container, path in self._mounts():
-            code, _ = container.exec_run(["test", "-e", f"{path}/{FILE}"], user="root")
-            return code == 0
+            return execute(container, ["test", "-e", f"{path}/{FILE}"], TIMEOUT_S, user="root").exit_code == 0
         return False  # nobody mounts it any more: it was replaced, or the stack is gone
 
     def _mounts(self) -> Iterator[tuple[Container, str]]:

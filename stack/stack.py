@@ -22,6 +22,7 @@ from docker.models.containers import Container
 from plan.errors import UserError
 from stack.compose import ComposeError, DrillCompose, compose_project
 from stack.environment import dns_name, postgres_password
+from stack.execution import ExecResult, execute
 
 COMPOSE_FILE = Path(__file__).resolve().parent.parent / "docker-compose.test.yml"
 DRILL_LABEL = "dr.drill"
@@ -42,14 +43,6 @@ _VAULT = "sftp://drill@toxiproxy:20022/vault"
 _EDGE_PORT = "DRILL_EDGE_PORT"
 _EDGE_PORTS = range(20000, 32000)
 _KEPT_STACK = "stack.json"
-
-
-@dataclass(frozen=True)
-class ExecResult:
-    """A command that ran inside a container: its exit status and all that it printed."""
-
-    exit_code: int
-    output: str
 
 
 def current_context() -> str:
@@ -291,15 +284,8 @@ class Stack:
         return f"host={host} port={port} dbname=minimarket {login} connect_timeout=3"
 
     def exec(self, service: str, argv: Sequence[str], timeout_s: float = 10, user: str = "") -> ExecResult:
-        """Run a command inside ``service``'s container; the container's own ``timeout`` bounds it.
-
-        :returns: exit status 124 or 137 when it took longer than ``timeout_s``.
-        """
-        bounded = ["timeout", "-k", "1", f"{timeout_s:g}", *argv]
-        code, output = self.container(service).exec_run(bounded, user=user)
-        if code is None or not isinstance(output, bytes):
-            raise RuntimeError(f"the engine gave no exit status for {argv[0]} in {service}")
-        return ExecResult(code, output.decode("utf-8", "replace"))
+        """Run a command inside ``service``'s container: see :func:`stack.execution.execute`."""
+        return execute(self.container(service), argv, timeout_s, user)
 
     def unhealthy(self) -> list[str]:
         """One line for each service that is not up and healthy, with the last thing its check or log said."""

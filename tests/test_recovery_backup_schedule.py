@@ -15,7 +15,8 @@ import pytest
 from plan.load import load_plan
 from recovery.answers import answer_of
 from recovery.backup_schedule import ScheduledRun, due_alone, next_minute, next_run, once_at, scheduled
-from stack.stack import ExecResult, Stack
+from stack.execution import ExecResult
+from stack.stack import Stack
 
 ROOT = Path(__file__).resolve().parent.parent
 CRONTAB = ROOT / "stack" / "backup" / "crontab"

@@ -20,7 +20,8 @@ from recovery import scenario_4
 from recovery.disk import parse, too_full
 from recovery.model import StepResult, StepStatus
 from recovery.runbook import Ran, Step
-from stack.stack import ExecResult, Stack
+from stack.execution import ExecResult
+from stack.stack import Stack
 
 DF = """\
 Filesystem     1024-blocks   Used Available Capacity Mounted on

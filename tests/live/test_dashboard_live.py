@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import OutOfMemoryError
 from redis.retry import Retry
 
+from stack.execution import execute
 from stack.stack import Stack
 from stack.wait import wait_until
 from tests.live.whole_stack import whole_stack
@@ -381,7 +382,7 @@ def test_a_first_start_that_was_killed_is_begun_anew(shop: Stack, tmp_path: Path
         listed = "SELECT string_agg(tablename, ',') FROM pg_tables WHERE schemaname = 'public'"
         over_tcp = ["env", "PGPASSWORD=postgres", "psql", "-U", "postgres", "-h", "127.0.0.1", "-Atc", listed]
         wait_until(
-            lambda: container.exec_run(over_tcp).output == b"whole\n",
+            lambda: execute(container, over_tcp, 10).output == "whole\n",
             timeout_s=90,
             what="PostgreSQL has the tables of the second start alone",
             why_not=lambda: container.logs(tail=5).decode(),

@@ -13,7 +13,8 @@ import pytest
 from drbackup import contents
 from drbackup.restore import COMPRESS_CHEAPLY
 
-from stack.stack import ExecResult, Stack
+from stack.execution import ExecResult
+from stack.stack import Stack
 from stack.wait import wait_until
 from tests.live.whole_stack import whole_stack
 

@@ -15,7 +15,8 @@ from psycopg import sql
 
 from chaos.reaper import sweep
 from reports.folder import create
-from stack.stack import ExecResult, Stack
+from stack.execution import ExecResult
+from stack.stack import Stack
 
 NIGHTLY = "/usr/local/bin/backup_database.sh"
 VAULT = "sftp://drill@toxiproxy:20022/vault"
