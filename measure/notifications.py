@@ -119,8 +119,9 @@ class Notifications:
                 if self.problem:
                     self._base = self._url()
                     self._notice_restart()
-                self._keep(self._ask(self._after, _POLL_S))
+                entries = self._ask(self._after, _POLL_S)
                 self.problem = None
+                self._keep(entries)
             except Exception as error:  # noqa: BLE001 - while it is away, its address and answers fail in any way
                 self.problem = f"{type(error).__name__}: {error}"
                 self._stop.wait(_PAUSE_S)

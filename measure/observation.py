@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,15 @@ class Observation:
         probes = self.probes[kind]
         first = bisect.bisect_left(probes, start, key=lambda probe: probe.t)
         return probes[first : bisect.bisect_left(probes, end, key=lambda probe: probe.t)]
+
+    def own_time(self, probes: Iterable[Probe]) -> list[Probe]:
+        """The probes as long as the service took: without the time for which the observer stood still meanwhile."""
+        return [replace(each, latency=each.latency - self._stood_still(each.t, each.seen)) for each in probes]
+
+    def _stood_still(self, start: float, end: float) -> float:
+        first = bisect.bisect_left(self.stalls, start, key=lambda stall: stall.end)
+        behind = bisect.bisect_left(self.stalls, end, key=lambda stall: stall.start)
+        return sum(min(stall.end, end) - max(stall.start, start) for stall in self.stalls[first:behind])
 
     def stalls_between(self, start: float, end: float) -> list[Stall]:
         """The stalls that overlap ``[start, end]``, and what of it the observer did not live to see."""

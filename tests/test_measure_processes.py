@@ -187,9 +187,10 @@ def test_an_answer_is_judged(
 ) -> None:
     dashboard.mode = mode
     probes, history = tmp_path / "probes.jsonl", tmp_path / "history-api.jsonl"
+    timeout_s = 0.3 if mode == "hang" else 5.0
     with (
-        observer(tmp_path, dashboard.url, timeout_s=0.3) as watching,
-        workload(tmp_path, dashboard.url, timeout_s=0.3) as writing,
+        observer(tmp_path, dashboard.url, timeout_s=timeout_s) as watching,
+        workload(tmp_path, dashboard.url, timeout_s=timeout_s) as writing,
     ):
         wait_lines(probes, '"kind": "write"', 3)
         wait_lines(history, f'"kind": "{fate}"', 10)

