@@ -107,7 +107,7 @@ def verify(
     from rich.console import Console
 
     command = _somewhere(stack, folder, ["verify", "--depth", depth.value, "--json"])
-    done = _stream(command, "verify")
+    done = _stream(command, "verify", quiet=as_json)
     if done.status == _CANNOT:
         _end(done)
     told = _told(done, "verification")

@@ -14,9 +14,11 @@ loses what had not left the site (PostgreSQL manual, "Continuous Archiving and P
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shlex
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import LiteralString, cast
 
@@ -46,8 +48,10 @@ _HISTORY: LiteralString = (
     "SELECT pg_read_file('pg_wal/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '.history')"
 )
 _REPLAYED = "replayed"
-LAY_OUT_TIMEOUT_S = 7200  # the longest RTO of the plan, that of a lost site
-REPLAY_TIMEOUT_S = 7200
+# Far beyond any RTO: what takes longer than that has failed it, and is of use all the same.
+LAY_OUT_TIMEOUT_S = 6 * 3600.0
+REPLAY_TIMEOUT_S = 6 * 3600.0
+TIMEOUT_S = LAY_OUT_TIMEOUT_S + REPLAY_TIMEOUT_S
 HEALTH_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60  # a server that is stopped in order hands its log over
 DEATHS = 3  # of a server that is started again each time: what it cannot replay now, it never can
@@ -71,10 +75,42 @@ def restore(
     :param timeline: on the history of that one, which a recovery has undone; None: on the newest.
     :returns: the names of the volumes that are kept, the oldest first; none where there was no database.
     :raises UserError: when ``to`` is no such moment, or the database keeps its data on no volume; nothing is done then.
-        When there is no room, or no engine.
+        When there is no room, or no engine, or another restore of this stack is at work.
     :raises stack.compose.ComposeError: when a command fails, with its words, or the log is not replayed in time.
     """
     _check_moment(to)
+    with _held(stack):
+        least_end = _replace(stack, to, say, without_vault, timeline)
+        _check_end(stack, least_end)
+        return [str(keeper.labels[KEEPS_LABEL]) for keeper in _keepers(stack)]
+
+
+@contextmanager
+def _held(stack: Stack) -> Iterator[None]:
+    """Hold the stack for one restore: two at once would each take the other's volume for its own.
+
+    :raises UserError: when another one holds it.
+    """
+    descriptor = os.open(stack.run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UserError(
+            f"another restore of the stack in {stack.run_dir} is at work: nothing was done",
+            "wait for it, or end it first",
+        ) from None
+    finally:
+        os.close(descriptor)
+
+
+def _replace(
+    stack: Stack, to: str, say: Callable[[str], None], without_vault: bool, timeline: int | None
+) -> str | None:
+    """The damaged server's volume by a fresh one, from which the server has recovered.
+
+    :returns: the position that it must at least have come to; None where it was to stop before the end.
+    """
     server = _find(stack, "postgres")
     if server is not None:
         _retire(stack, server, say)
@@ -90,8 +126,7 @@ def restore(
     say("starting the server: it replays the log")
     stack.compose("up", "--detach", "--no-deps", "--no-build", "postgres")
     _await_end_of_recovery(stack)
-    _check_end(stack, least_end)
-    return [str(keeper.labels[KEEPS_LABEL]) for keeper in _keepers(stack)]
+    return least_end
 
 
 def _await_end_of_recovery(stack: Stack) -> None:

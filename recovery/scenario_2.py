@@ -7,6 +7,7 @@ from functools import partial
 from plan.model import Plan
 from recovery.crash_loop import in_crash_loop
 from recovery.damage import LOG, READY, why_whole
+from recovery.restore import TIMEOUT_S as RESTORE_TIMEOUT_S
 from recovery.runbook import Condition, Runbook, Rung, Step
 
 NAME = "database-lost"
@@ -125,7 +126,7 @@ def _restore(plan: Plan, to: str, when: Condition | None) -> Rung:
                 *scenario.named(7),
                 f"dr stack restore --stack {{stack}} --to {to}",
                 "the last base backup, rolled forward, in a fresh volume",
-                plan.scenarios[NAME].rto.total_seconds(),
+                RESTORE_TIMEOUT_S,
                 verifies=True,
                 note="not a dump fed into the damaged database, which would lose all since the night",
             ),

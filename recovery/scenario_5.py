@@ -16,6 +16,7 @@ import re
 from functools import partial
 
 from plan.model import Plan
+from recovery.restore import TIMEOUT_S as RESTORE_TIMEOUT_S
 from recovery.runbook import Condition, Hands, Runbook, Rung, Step
 
 NAME = "site-lost"
@@ -43,7 +44,7 @@ def runbook(plan: Plan) -> Runbook:
             Rung("failover", (_stop_the_lost(plan), _clear(timeout_s), _activate(plan), *_take_over(plan))),
         ),
         monitor=Rung("monitor", (_monitor(plan),)),
-        validation_timeout_s=timeout_s,
+        validation_timeout_s=plan.drill.validation_timeout.total_seconds(),
         elsewhere=True,
     )
 
@@ -105,11 +106,11 @@ def failback(plan: Plan) -> Runbook:
                     plan.drill.deploy_timeout.total_seconds(),
                     # That this site answers is not enough: its data may be wrong, or clients not yet sent to it.
                     only_recovered=True,
-                    when=Condition("once this site serves", _serves_not),
+                    when=Condition("once this site serves", partial(_serves_not, plan)),
                 ),
             ),
         ),
-        validation_timeout_s=timeout_s,
+        validation_timeout_s=plan.drill.validation_timeout.total_seconds(),
         validates=NAME,
     )
 
@@ -174,7 +175,7 @@ def _take_over(plan: Plan) -> tuple[Step, ...]:
             *scenario.named(2),
             "dr stack restore --stack {stack} --site {site} --to latest",
             "the last base backup, rolled forward by all the log that had left the other site",
-            plan.scenarios[NAME].rto.total_seconds(),
+            RESTORE_TIMEOUT_S,
             essential=True,
             note="not the latest dump, which would lose all since the night",
         ),
@@ -190,7 +191,7 @@ def _take_over(plan: Plan) -> tuple[Step, ...]:
             _HEALTH,
             "HTTP 200",
             plan.drill.request_timeout.total_seconds(),
-            patience_s=timeout_s,
+            patience_s=plan.drill.validation_timeout.total_seconds(),
             essential=True,
         ),
         Step(
@@ -235,6 +236,7 @@ def _nothing_left(timeout_s: float, hands: Hands) -> str:
     return "" if _ID.search(seen.output) else "nothing is left"
 
 
-def _serves_not(hands: Hands) -> str:
+def _serves_not(plan: Plan, hands: Hands) -> str:
     """Why the other site must not be given up yet."""
-    return "" if hands.run(_HEALTH, 5).ok else "this site does not serve: nothing is removed"
+    asked = hands.run(_HEALTH, plan.drill.request_timeout.total_seconds())
+    return "" if asked.ok else "this site does not serve: nothing is removed"

@@ -12,8 +12,10 @@ from drbackup.errors import Bad
 from drbackup.seal import sha256
 from drbackup.settings import Settings
 from drbackup.vault import Vault
+from drbackup.wal import format_lsn, segment_name
 
 from tests.backup_files import made, spoil
+from tests.backup_samples import SEGMENT, write_segment
 
 
 class Folder:
@@ -30,10 +32,10 @@ class Folder:
     def sha256(self, paths: list[str], *, incoming: bool = False) -> dict[str, str]:
         return {path: sha256((self.incoming if incoming else self.root) / path) for path in paths}
 
-    def upload(self, root: Path, paths: list[str]) -> None:
+    def upload(self, root: Path, paths: list[str], folder: str = "") -> None:
         for path in paths:
-            (self.incoming / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(root / path, self.incoming / path)
+            (self.incoming / folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / path, self.incoming / folder / path)
 
     def publish(self, names: list[str]) -> None:
         for name in names:
@@ -113,3 +115,36 @@ def test_what_is_damaged_here_alone_leaves_the_copy_alone(settings: Settings, va
     spoil(of_kind(settings.root, "postgresql"))
     offsite.copy(settings, everything=True)
     assert tree(vault) == before
+
+
+@pytest.fixture
+def archive(settings: Settings, tmp_path: Path) -> Settings:
+    """The same, with a base that three archived segments roll forward."""
+    made(settings.root, "base", 0, wal_lsn=format_lsn(3 * SEGMENT))
+    for number in (3, 4, 5):
+        write_segment(tmp_path / "archive", number)
+    return replace(settings, wal_archive=tmp_path / "archive")
+
+
+@pytest.mark.parametrize("how", ["gone", "in part"])
+def test_log_that_the_vault_has_not_whole_is_sent(archive: Settings, vault: Path, how: str) -> None:
+    offsite.copy(archive)
+    there = sorted((vault / "wal").iterdir())
+    assert [each.name for each in there] == [segment_name(1, number, SEGMENT) for number in (3, 4, 5)]
+    if how == "gone":
+        there[1].unlink()
+    else:
+        there[1].write_bytes(there[1].read_bytes()[:-1])
+    offsite.copy(archive)
+    assert there[1].read_bytes() == (archive.wal_archive / there[1].name).read_bytes()
+
+
+def test_log_of_other_content_is_told_and_left_as_it_is(archive: Settings, vault: Path) -> None:
+    """Neither of the two says which is the damaged one."""
+    offsite.copy(archive)
+    spoil(segment := vault / "wal" / segment_name(1, 4, SEGMENT))
+    before = segment.read_bytes()
+    offsite.copy(archive)
+    with pytest.raises(Bad, match=f"wal/{segment.name} has other content than in the archive"):
+        offsite.copy(archive, everything=True)
+    assert segment.read_bytes() == before

@@ -10,7 +10,6 @@ from drbackup.wal import (
     DEFAULT_SEGMENT_SIZE,
     Inventory,
     NoWay,
-    Route,
     Segment,
     check_segment,
     find_route,
@@ -223,11 +222,45 @@ def test_a_recovery_to_a_moment_before_its_parent_began_cuts_the_parent_off(tmp_
     assert left_behind(log, 1, 5 * SEGMENT) == ""
 
 
-def test_a_recovery_must_come_to_the_newest_segment_or_to_the_end_of_the_one_before() -> None:
-    whole, cut = find_route(stock({3, 4}), 1, 3 * SEGMENT), find_route(stock({3, 4}, 5), 1, 3 * SEGMENT)
-    assert (whole.least_end(SEGMENT), whole.newest) == (4 * SEGMENT, segment_name(1, 4, SEGMENT))
-    assert (cut.least_end(SEGMENT), cut.newest) == (4 * SEGMENT, segment_name(1, 5, SEGMENT) + ".partial")
-    assert Route(1, (), None).least_end(SEGMENT) == 0
+@pytest.mark.parametrize("partial", [False, True])
+def test_a_timeline_of_which_nothing_is_there_yet_is_followed_to_its_branch(
+    tmp_path: Path, partial: bool
+) -> None:
+    """After a recovery: what its parent had behind the branch is undone, and no segment of its own is full yet."""
+    for number in (3, 4):
+        write_segment(tmp_path, number)
+    write_segment(tmp_path, 5, partial=partial)
+    if not partial:
+        write_segment(tmp_path, 6)
+    write_history(tmp_path, 2, [(1, 5 * SEGMENT + 100)])
+    route = find_route(take_stock([tmp_path]), 1, 3 * SEGMENT)
+    assert (route.timeline, route.gap) == (2, None)
+    assert [(each.timeline, each.number, each.left) for each in route.segments] == [
+        (1, 3, None),
+        (1, 4, None),
+        (1, 5, 5 * SEGMENT + 100),
+    ]
+
+
+def test_a_branch_where_a_segment_ends_needs_nothing_of_the_next(tmp_path: Path) -> None:
+    for number in (3, 4, 5):
+        write_segment(tmp_path, number)
+    write_history(tmp_path, 2, [(1, 5 * SEGMENT)])
+    route = find_route(take_stock([tmp_path]), 1, 3 * SEGMENT)
+    assert [(each.timeline, each.number) for each in route.segments] == [(1, 3), (1, 4)]
+    assert route.gap is None
+
+
+def test_a_segment_that_is_damaged_in_the_vault_is_taken_from_the_archive(tmp_path: Path) -> None:
+    vault, archive = tmp_path / "vault", tmp_path / "archive"
+    for folder in (vault, archive):
+        for number in (3, 4, 5):
+            write_segment(folder, number)
+    (vault / segment_name(1, 3, SEGMENT)).write_bytes(bytes(SEGMENT))
+    (vault / segment_name(1, 4, SEGMENT)).write_bytes(b"")
+    (archive / segment_name(1, 5, SEGMENT)).write_bytes(bytes(SEGMENT))
+    route = find_route(take_stock([vault, archive]), 1, 3 * SEGMENT)
+    assert [each.path.parent.name for each in route.segments] == ["archive", "archive", "vault"]
 
 
 def test_as_if_no_later_timeline_had_begun(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from plan.load import load_plan
 from plan.model import Plan
 from recovery.catalog import NAMES, find_runbook
 from recovery.redis_memory import parse, used_share
+from recovery.restore import TIMEOUT_S
 from recovery.runbook import Ran, Step
 from recovery.scenario_2 import rewind
 from recovery.wording import on_paper
@@ -52,9 +53,12 @@ def test_every_step_of_the_plan_is_in_the_runbook_under_its_title(plan: Plan, na
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_step_is_bounded_and_says_what_is_expected(plan: Plan, name: str) -> None:
+    """By the RTO at most, but for what restores: it has failed the RTO then, and is of use all the same."""
     for rung in find_runbook(name, plan).rungs:
         for step in rung.steps:
-            assert 0 < step.timeout_s <= plan.scenarios[name].rto.total_seconds()
+            restores = "dr stack restore" in step.command
+            bound = TIMEOUT_S if restores else plan.scenarios[name].rto.total_seconds()
+            assert 0 < step.timeout_s <= bound
             assert step.expected
 
 

@@ -45,6 +45,21 @@ def test_a_restore_that_was_killed_is_done_again(sites: Sites, moment: str) -> N
 
 
 @pytest.mark.usefixtures("night")
+def test_two_operators_do_not_restore_at_once(sites: Sites) -> None:
+    """Each would take the other's volume for its own."""
+    with subprocess.Popen(["flock", str(sites.a.run_dir), "cat"], stdin=subprocess.PIPE) as other:
+        wait_until(
+            lambda: subprocess.run(["flock", "-n", str(sites.a.run_dir), "true"], check=False).returncode,
+            timeout_s=10,
+            what="the other one is at work",
+        )
+        with pytest.raises(UserError, match=r"another restore of the stack in .* is at work"):
+            restore(sites.a, "latest", lambda _: None)
+        other.communicate()
+    assert discard_kept(sites.a) == []
+
+
+@pytest.mark.usefixtures("night")
 def test_where_nothing_can_be_laid_out_the_database_is_put_back(sites: Sites) -> None:
     before = ask(sites, "SELECT max(id) FROM sales")
     with pytest.raises(UserError, match="neither latest nor a moment with its UTC offset"):
@@ -77,7 +92,9 @@ def test_while_the_vault_does_not_answer_this_sites_own_backups_will_do(sites: S
         "INSERT INTO sales (client_id, product_id, quantity, unit_price_cents)"
         " VALUES ('without-vault', 1, 1, 99) RETURNING id",
     )
-    last = ask(sites, "SELECT pg_walfile_name(pg_switch_wal())")
+    last = ask(sites, "SELECT pg_walfile_name(pg_current_wal_lsn())")
+    # Filled, and not switched: so its last record goes on in the next one, and the recovery ends in the middle of it.
+    execute(sites, "SELECT pg_logical_emit_message(false, 'full', repeat('x', 20000000))")
     archived = f"SELECT last_archived_wal >= '{last}' FROM pg_stat_archiver"
     wait_until(lambda: ask(sites, archived), timeout_s=30, what="the sale is archived")
     vault = sites.b.container("vault")
@@ -85,6 +102,9 @@ def test_while_the_vault_does_not_answer_this_sites_own_backups_will_do(sites: S
     try:
         with pytest.raises(ComposeError, match="vault"):
             restore(sites.a, "latest", lambda _: None)
+        restore(sites.a, "latest", lambda _: None, without_vault=True)
+        assert ask(sites, "SELECT max(id) FROM sales") == sold
+        # Of its new history nothing is archived yet.
         restore(sites.a, "latest", lambda _: None, without_vault=True)
     finally:
         vault.start()
@@ -158,4 +178,22 @@ def test_a_moment_that_was_too_early_can_be_corrected(sites: Sites) -> None:
     )
     restore(sites.a, "latest", lambda _: None)
     assert sold() == ["early-1", "early-2", "early-4"]
+    discard_kept(sites.a)
+
+
+@pytest.mark.usefixtures("night")
+def test_damage_in_the_newest_of_the_log_is_told(sites: Sites) -> None:
+    """To a recovery it looks as if the log ended there."""
+    sell(sites, "before-the-damage")
+    at = int(ask(sites, "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn"))
+    segment = ask(sites, "SELECT pg_walfile_name(pg_current_wal_lsn())")
+    for n in range(3):
+        sell(sites, f"behind-the-damage-{n}")
+    wait_until(lambda: vault_has_all(sites), timeout_s=60, what="the vault has all of the log")
+    damage = f"cd /vault/wal && printf 'rotten' | dd conv=notrunc bs=1 seek={at % (16 << 20) + 30} of=$(ls {segment}*)"
+    assert sites.vault("sh", "-c", damage).exit_code == 0
+    with pytest.raises(ComposeError, match="the server is up, and lacks the end of the log"):
+        restore(sites.a, "latest", lambda _: None)
+    sold = "SELECT string_agg(client_id, ' ') FROM sales WHERE client_id LIKE '%-the-damage%'"
+    assert ask(sites, sold) == "before-the-damage"
     discard_kept(sites.a)

@@ -39,7 +39,7 @@ PATIENT = {
     "test_site_lost": {"validation_timeout", "effect_timeout"},
     # The dashboard does come back in each: by the first rung that the runbook tries.
     "test_container_killed": {"validation_timeout"},
-    # A step that restores has the RTO as its own time.
+    # What restores takes longer than that.
     "test_corruption": {"rto"},
     "test_rows_deleted": {"rto"},
     "test_database_restore": {"rto"},

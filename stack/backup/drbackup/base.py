@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from typing import Any
 import psycopg
 
 from drbackup import contents, layout, report
-from drbackup.errors import Cannot
+from drbackup.base_files import unpacked
+from drbackup.errors import Bad, Cannot
 from drbackup.lock import only_run
 from drbackup.manifest import File, Manifest
 from drbackup.programs import last_words, libpq
@@ -95,12 +95,12 @@ def _take(settings: Settings, target: Path) -> None:
 
 def _verify(settings: Settings, made: Path) -> None:
     """Unpack it elsewhere and have PostgreSQL's own tool check each file and the WAL (it reads no tar before 18)."""
-    settings.scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="drbackup-base.", dir=settings.scratch) as folder:
-        for tar, into in zip(_TARS, (Path(folder), Path(folder, "pg_wal")), strict=True):
-            run_program(["tar", "-xf", str(made / tar), "-C", str(into)], timeout_s=_TIMEOUT_S)
-        argv = ["pg_verifybackup", "--exit-on-error", "--quiet", f"--manifest-path={made / BACKUP_MANIFEST}"]
-        run_program([*argv, folder], timeout_s=_TIMEOUT_S)
+    try:
+        with unpacked(made, settings.scratch, None) as folder:
+            argv = ["pg_verifybackup", "--exit-on-error", "--quiet", str(folder)]
+            run_program(argv, timeout_s=_TIMEOUT_S)
+    except Bad as error:
+        raise Cannot(f"no base backup: {error}") from error
 
 
 def _wal_ranges(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from drbackup.scratch import hand_over, program
 from drbackup.target import choose_bases
 from drbackup.verify_wal import route_of
 from drbackup.wal import Inventory, NoLog, NoWay, Route, Segment, format_lsn, segment_name
+from drbackup.wal_end import least_end
 
 GROWING = ".drbackup-pitr"  # in the directory: what is being laid out, and the sign that it is not done
 LOG = "drbackup_wal"
@@ -44,12 +45,13 @@ class LaidOut:
     """What a directory was made of.
 
     :param reaches_target: the log goes beyond the target; when it does not, recovery goes to its end.
+    :param least_end: the position in the log that a recovery to its end must at least come to; 0 where there is none.
     """
 
     base: Backup
     route: Route
-    segment_size: int
     reaches_target: bool
+    least_end: int
 
 
 def lay_out(
@@ -118,10 +120,12 @@ def _lay_one(
     if target is not None:
         _warn_of_undone(growing / LOG, route, log, target)
     _hand_over_log(growing, {each.name for each in route.segments if each.partial})
+    laid = [replace(each, path=growing / "pg_wal" / each.name) for each in route.segments]
+    end = least_end(laid, log.segment_size)
     _configure(growing, route, target if reaches else None)
     hand_over(growing)
     _move_up(growing, into)
-    return LaidOut(base, route, log.segment_size, reaches)
+    return LaidOut(base, route, reaches, end)
 
 
 def _is_of(into: Path, error: Exception) -> bool:
@@ -186,9 +190,10 @@ def _lay_log(growing: Path, route: Route, log: Inventory) -> None:
     folder.mkdir()
     for segment in route.segments:
         shutil.copyfile(segment.path, folder / segment.name)
-        if segment.partial:
-            # The server takes a segment at its full size only.
-            os.truncate(folder / segment.name, log.segment_size)
+        if segment.left is not None:
+            os.truncate(folder / segment.name, segment.left % log.segment_size)
+        # The server takes a segment at its full size only.
+        os.truncate(folder / segment.name, log.segment_size)
     for path in log.history_files.values():
         shutil.copyfile(path, folder / path.name)
 

@@ -70,14 +70,16 @@ def copy(settings: Settings, *, everything: bool = False) -> None:
             again.append(each)
     if new or again:
         bad += _send(settings, vault, [*new, *again])
-    bad += _fill_log(settings, vault, there)
+    bad += _fill_log(settings, vault, there, everything)
     if bad:
         raise Bad(f"in the vault: {'; '.join(dict.fromkeys(bad))}")
     report.say(f"offsite: {len(new)} new, {len(known)} there before")
 
 
-def _fill_log(settings: Settings, vault: Vault, there: Mapping[str, int]) -> list[str]:
+def _fill_log(settings: Settings, vault: Vault, there: Mapping[str, int], everything: bool) -> list[str]:
     """Send the archived segments that the vault lacks: where its slot was lost, the server has recycled them.
+
+    Those too that it has in part.
 
     Only then can it go on receiving: it asks for the one after its newest, which the server may not have any more
     either. What was undone is not sent.
@@ -89,23 +91,42 @@ def _fill_log(settings: Settings, vault: Vault, there: Mapping[str, int]) -> lis
     if missing:
         # The backups took a while to send: what was received meanwhile is there now.
         missing = _missing(archived, vault.sizes())
+    differ = _other_content(vault, [each for each in archived if each not in missing]) if everything else []
     if not missing:
-        return []
+        return differ
     paths = [f"{WAL}/{path.name}" for path in missing]
     vault.discard()
     vault.upload(settings.wal_archive, [path.name for path in missing], WAL)
     expected = {name: (0, sha256(path)) for name, path in zip(paths, missing, strict=True)}
-    if differ := digests_differ(expected, vault.sha256(paths, incoming=True)):
+    if spoiled := digests_differ(expected, vault.sha256(paths, incoming=True)):
         vault.discard()
-        return [differ]
+        return [*differ, spoiled]
     refuse_unless_active(settings)
     vault.publish(paths)
-    report.say(f"offsite: {len(paths)} segment(s) of WAL that the vault lacked, from {missing[0].name} on")
-    return []
+    report.say(
+        f"offsite: {len(paths)} segment(s) of WAL that the vault lacked, or had in part: {missing[0].name}, …"
+    )
+    return differ
 
 
 def _missing(archived: list[Path], there: Mapping[str, int]) -> list[Path]:
-    return [path for path in archived if f"{WAL}/{path.name}" not in there]
+    """Those that are not there, or not at their size."""
+    return [path for path in archived if there.get(f"{WAL}/{path.name}") != path.stat().st_size]
+
+
+def _other_content(vault: Vault, archived: list[Path]) -> list[str]:
+    """What is wrong with those of which the vault has something else, though at their size: nothing is sent for them.
+
+    Which of the two is damaged, neither says.
+    """
+    if not archived:
+        return []
+    found = vault.sha256([f"{WAL}/{path.name}" for path in archived])
+    return [
+        f"{WAL}/{path.name} has other content than in the archive: pg_waldump tells which of the two is damaged"
+        for path in archived
+        if found.get(f"{WAL}/{path.name}") != sha256(path)
+    ]
 
 
 def _rolled_forward(settings: Settings) -> list[Path]:

@@ -58,7 +58,6 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         log = take_stock(folders, options.timeline)
         laid = lay_out(bases, log, options.into, target, settings.age_identity)
     took = time.monotonic() - began
-    log_size = laid.segment_size
     say(
         f"{options.into} is ready in {took:.1f} s: {laid.base.path.name}, then {len(laid.route.segments)} segment(s)"
         f" to {laid.route.newest}, recovering to {options.to}"
@@ -73,9 +72,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
                 "timeline": laid.route.timeline,
                 "segments": len(laid.route.segments),
                 "newest_segment": laid.route.newest,
-                "least_end": None
-                if target and laid.reaches_target
-                else format_lsn(laid.route.least_end(log_size)),
+                "least_end": None if target and laid.reaches_target else format_lsn(laid.least_end),
                 "log_reaches_target": laid.reaches_target,
                 "seconds": round(took, 3),
             }

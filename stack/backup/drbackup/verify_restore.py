@@ -78,8 +78,7 @@ def _check_end(data: Path, laid: LaidOut) -> None:
     :raises Fault: ``wal-segment``.
     """
     begun = max(take_stock([data / "pg_wal"]).histories.items(), default=(0, []))[1]
-    least = laid.route.least_end(laid.segment_size)
-    if not begun or begun[-1][1] < least:
+    if not begun or begun[-1][1] < laid.least_end:
         ended = format_lsn(begun[-1][1]) if begun else "an unknown position"
         raise Fault(
             "wal-segment",

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 DEFAULT_SEGMENT_SIZE = 16 << 20
@@ -63,12 +63,16 @@ def segment_name(timeline: int, number: int, segment_size: int = DEFAULT_SEGMENT
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment, as a file of some folder."""
+    """One segment, as a file of some folder.
+
+    :param left: the position in it at which its timeline was left: what comes after it was undone; None: none.
+    """
 
     timeline: int
     number: int
     path: Path
     partial: bool
+    left: int | None = None
 
     @property
     def name(self) -> str:
@@ -95,7 +99,7 @@ class Inventory:
 
 
 def take_stock(folders: Iterable[Path], timeline: int | None = None) -> Inventory:
-    """What lies in ``folders``; what is in an earlier one goes before the same in a later one.
+    """What lies in ``folders``; what is in an earlier one goes before the same in a later one, unless it is damaged.
 
     Hidden files are somebody's unfinished work. The segment size is that of most complete segments.
 
@@ -113,7 +117,9 @@ def take_stock(folders: Iterable[Path], timeline: int | None = None) -> Inventor
             on, high, low = (int(part, 16) for part in match.groups()[:3])
             segment = Segment(on, high * each + low, path, match[4] is not None)
             shelf = found.partial if segment.partial else found.complete
-            shelf.setdefault((on, segment.number), segment)
+            known = shelf.get((on, segment.number))
+            if known is None or (_is_damaged(known, found) and not _is_damaged(segment, found)):
+                shelf[on, segment.number] = segment
         elif match := _HISTORY.match(path.name):
             begun = int(match[1], 16)
             if begun not in found.histories:
@@ -165,16 +171,6 @@ class Route:
         """The newest segment's file name, for people; that there is none, where the base's own log is all."""
         return self.segments[-1].path.name if self.segments else "the end of the base itself"
 
-    def least_end(self, segment_size: int) -> int:
-        """The position that a recovery to the end of this must at least come to; 0 where there is no segment.
-
-        A record may begin in one segment, and end in the next, of which a part was received: it is not there yet.
-        """
-        if not self.segments:
-            return 0
-        last = self.segments[-1]
-        return (last.number - last.partial) * segment_size
-
 
 def find_route(log: Inventory, timeline: int, after: int) -> Route:
     """The way from ``after`` on ``timeline`` to the newest segment of the newest timeline that descends from it.
@@ -187,7 +183,7 @@ def find_route(log: Inventory, timeline: int, after: int) -> Route:
     begins = {
         each: left // size for (_, left), each in zip(lineage[:-1], [t for t, _ in lineage[1:]], strict=True)
     }
-    ends = {each: left // size for each, left in lineage[:-1]}
+    ends = {each: (left - 1) // size for each, left in lineage[:-1]}
     start = after // size
     last = max(
         (number for each, _ in lineage if (number := _newest_within(log, each, ends.get(each))) is not None),
@@ -201,6 +197,8 @@ def find_route(log: Inventory, timeline: int, after: int) -> Route:
     for number in range(start, last + 1):
         on = max((each for each, begin in begins.items() if begin <= number), default=timeline)
         segment = log.get(on, number)
+        if segment is None and number == last:
+            segment = _up_to_the_branch(log, lineage, number)
         if segment is None or (segment.partial and number < last):
             state = "is not there" if segment is None else "is there only in part"
             newest = segment_name(lineage[-1][0], last, size)
@@ -209,7 +207,22 @@ def find_route(log: Inventory, timeline: int, after: int) -> Route:
                 raise NoWay("wal-gap", gap)
             return Route(way[-1].timeline, tuple(way), gap)
         way.append(segment)
-    return Route(way[-1].timeline, tuple(way), None)
+    return Route(lineage[-1][0] if way[-1].left else way[-1].timeline, tuple(way), None)
+
+
+def _up_to_the_branch(log: Inventory, lineage: Sequence[tuple[int, int]], number: int) -> Segment | None:
+    """The segment in which the newest timeline branches off, as its parent has it, where that is all there is of it.
+
+    A timeline's first segment begins with what its parent had in it, and may not be there yet: it is archived when it
+    is full.
+    """
+    if len(lineage) < 2:
+        return None
+    parent, left = lineage[-2]
+    segment = log.get(parent, number)
+    if segment is None or (left - 1) // log.segment_size != number:
+        return None
+    return replace(segment, left=left)
 
 
 def _newest_within(log: Inventory, timeline: int, end: int | None) -> int | None:
@@ -244,6 +257,14 @@ def left_behind(log: Inventory, timeline: int, end: int) -> str:
         at = f"{format_lsn(left)}, before it ends at {format_lsn(end)}"
         return f"timeline {newest} left its timeline {timeline} at {at}"
     return ""
+
+
+def _is_damaged(segment: Segment, log: Inventory) -> bool:
+    try:
+        check_segment(segment, log, None)
+    except NoWay:
+        return True
+    return False
 
 
 def check_segment(segment: Segment, log: Inventory, system_identifier: str | None) -> None:
