@@ -42,9 +42,9 @@ def _widened(stalls: Iterable[Stall], low: float, high: float) -> float:
 def resolution_at(observation: Observation, t: float) -> float | None:
     """How exactly the state of the service is known around ``t``: the gap between the neighbouring probes,
     widened by the stalls that overlap it, in seconds; None when there is no probe on one of its sides."""
-    starts = [(probe.t, probe.kind) for probes in observation.probes.values() for probe in probes]
-    low = max((start for start, _ in starts if start <= t), default=None)
-    high = min((start for start, _ in starts if start > t), default=None)
+    starts = [probe.t for probes in observation.probes.values() for probe in probes]
+    low = max((start for start in starts if start <= t), default=None)
+    high = min((start for start in starts if start > t), default=None)
     if low is None or high is None:
         return None
     return _widened(observation.stalls, low, high)

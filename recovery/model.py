@@ -24,7 +24,7 @@ class StepStatus(StrEnum):
 class StepResult:
     """One step of a runbook as it ran.
 
-    :param rung: the rung of the ladder: ``diagnose``, ``restart``, ``rebuild``, ``flush``, ``monitor``.
+    :param rung: the rung of the ladder, as ``diagnose``, ``restart``, ``restore``, ``monitor``.
     :param section: where the step comes from, as ``"Scenario 1, step 2"``.
     :param command: the command as an operator would type it.
     :param started: monotonic seconds; None when it did not run.

@@ -99,7 +99,7 @@ def page(
 
 
 def write(run_dir: Path, secrets: Sequence[str] = ()) -> Path:
-    """Write ``report.html`` of our own report alone, for a run that pytest could not finish.
+    """Write ``report.html`` of our own report alone, without pytest's appendix.
 
     :raises OSError: when it cannot be written.
     """

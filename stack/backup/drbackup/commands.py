@@ -13,9 +13,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "redis": ("drbackup.redis", "the cache's RDB after a BGSAVE that has finished, checked"),
     "config": ("drbackup.config", "a tarball of the configuration"),
     "offsite": ("drbackup.offsite", "copy what is new to the vault and check it there"),
-    "fetch": ("drbackup.fetch", "bring back from the vault the base and the log that a recovery needs"),
     "retention": ("drbackup.retention", "remove what is older than the retention and needed by nobody"),
     "nightly": ("drbackup.nightly", "all of the above, in this order; what cron calls"),
+    "fetch": ("drbackup.fetch", "bring back from the vault the base and the log that a recovery needs"),
     "verify": ("drbackup.verify", "look at every backup, from cheap to certain (DRP, Test 3)"),
     "restore": ("drbackup.restore", "a dump into a database; any error ends it, and nothing is changed"),
     "redis-restore": (

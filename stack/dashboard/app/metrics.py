@@ -1,4 +1,4 @@
-"""What Prometheus may know. The alert rules use these names."""
+"""What Prometheus may know; the alert rules use some of these names."""
 
 from __future__ import annotations
 
