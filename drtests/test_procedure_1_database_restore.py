@@ -43,7 +43,7 @@ def test_database_restore(procedure: Procedure) -> None:
         ran = procedure.step(
             2,
             "docker exec {backup} drbackup restore-test --json",
-            "restored into a server of its own; tables, rows and content as dumped",
+            "restored into a server of its own; tables, rows, content, keys and indexes as dumped",
             rto_s,
             note="into a server of its own, with every error fatal; psql alone goes on after one and says it succeeded",
         )

@@ -21,6 +21,8 @@ SERVICE = "backup"
 CRONTAB = "/etc/cron.d/drp"
 TEST_FILE = f"{CRONTAB}-drill"
 STATE = "/var/lib/drbackup"
+FOLDERS = {"dump": "postgresql", "base": "base", "redis": "redis", "config": "config"}
+"""Where each kind of backup lies that every night makes, here and in the vault."""
 _CRON_READS_S = 5
 _AT_IT = "[d]rbackup nightly"  # not whoever looks for it
 _BEGINS_S = 20.0  # after the minute in which it is due
@@ -62,6 +64,16 @@ def due_alone(command: str, schedule: str) -> str:
     return f"{line}\nt\ns/^[[:space:]]*[0-9*@]/#&/"
 
 
+def _path(kind: str, name: str) -> str:
+    """Where a backup lies below the root of the backups; empty when it is of no such kind."""
+    return f"{FOLDERS[kind]}/{name}" if kind in FOLDERS else ""
+
+
+def _list(root: str) -> list[str]:
+    """The command that prints what lies in the folders of the backups below ``root``, a path below it a line."""
+    return ["sh", "-c", f"cd {root} && ls -d {' '.join(f'{folder}/*' for folder in FOLDERS.values())}"]
+
+
 @dataclass(frozen=True)
 class Made:
     """What a run of cron has made."""
@@ -85,7 +97,7 @@ class ScheduledRun:
         self._made: Made | None = None
 
     def __enter__(self) -> ScheduledRun:
-        self._before = self._dumps()
+        self._before = self._backups()
         self._armed = time.time()
         due = next_minute(datetime.now(UTC))
         self._due = due.timestamp()
@@ -102,7 +114,7 @@ class ScheduledRun:
         self._exec("rm", "-f", TEST_FILE)
 
     def wait(self, timeout_s: float) -> Made:
-        """Wait until the run has ended, well or not, and its dump is verified here and found in the vault.
+        """Wait until the run has ended, well or not, and what it made of each kind is verified here and in the vault.
 
         Once it is known, it is told again.
 
@@ -130,13 +142,14 @@ class ScheduledRun:
             SERVICE, ["drbackup", "verify", "--depth", "checksum", "--json"], timeout_s
         )
         found = (answer_of(verified.output) or {}).get("findings", [])
-        new = [each for each in found if each["name"] in self._dumps() - self._before]
-        if not new:
-            return Made(False, f"no new dump was verified: {verified.output.strip()[-200:]}")
-        said = "; ".join(f"{each['name']}: {each['sentence'] or 'OK'}" for each in new)
-        good = all(each["ok"] for each in new)
+        made = self._backups() - self._before
+        new = {path: each for each in found if (path := _path(each["kind"], each["name"])) in made}
+        if lacking := [kind for kind in FOLDERS if kind not in {each["kind"] for each in new.values()}]:
+            return Made(False, f"no new {', '.join(lacking)} was verified: {verified.output.strip()[-200:]}")
+        said = "; ".join(f"{each['name']}: {each['sentence'] or 'OK'}" for each in new.values())
+        good = all(each["ok"] for each in new.values())
         if self._has_vault():
-            missing = self._not_in_vault(each["name"] for each in new)
+            missing = self._not_in_vault(new)
             good = good and not missing
             said += f"; not in the vault: {', '.join(missing)}" if missing else "; in the vault too"
         return Made(good, said)
@@ -162,15 +175,15 @@ class ScheduledRun:
     def _has_vault(self) -> bool:
         return bool(self._exec("printenv", "DRBACKUP_VAULT").strip())
 
-    def _not_in_vault(self, names: Iterable[str]) -> list[str]:
+    def _not_in_vault(self, paths: Iterable[str]) -> list[str]:
         """Those that are not there with their manifests."""
-        there = set(self._stack.standby.exec("vault", ["ls", "/vault/postgresql"]).output.split())
-        return [name for name in names if not {name, f"{name}.json"} <= there]
+        there = set(self._stack.standby.exec("vault", _list("/vault")).output.splitlines())
+        return [path for path in paths if not {path, f"{path}.json"} <= there]
 
-    def _dumps(self) -> frozenset[str]:
-        """The dumps that are there with their manifests: one without is none."""
-        listed = self._stack.exec(SERVICE, ["ls", "/backups/postgresql"]).output.split()
-        return frozenset(name.removesuffix(".json") for name in listed if name.endswith(".sql.gz.json"))
+    def _backups(self) -> frozenset[str]:
+        """Those that are there with their manifests: one without is none."""
+        there = set(self._stack.exec(SERVICE, _list("/backups")).output.splitlines())
+        return frozenset(path for path in there if f"{path}.json" in there)
 
     def _exec(self, *argv: str) -> str:
         return self._stack.exec(SERVICE, argv).output

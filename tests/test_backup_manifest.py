@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drbackup.manifest import FORMAT, File, Manifest, ManifestError, Table, read
+from drbackup.manifest import FORMAT, File, Manifest, ManifestError, NextValue, Table, read
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +24,8 @@ MANIFESTS = st.builds(
     database=st.none() | st.text(),
     timeline=st.none() | st.integers(1),
     tables=st.none() | st.dictionaries(st.text(), st.builds(Table, st.integers(0), st.text())),
+    definitions=st.none() | st.dictionaries(st.text(), st.just(SHA)),
+    sequences=st.none() | st.dictionaries(st.text(), st.builds(NextValue, st.integers(), st.integers())),
     files=st.none() | st.dictionaries(st.text(), st.builds(File, st.integers(0), st.just(SHA))),
     encrypted=st.booleans(),
 )
@@ -63,7 +65,12 @@ def test_times_are_utc_and_the_format_is_named() -> None:
         {"started_utc": "2026-11-24T02:00:00"},
         {"finished_utc": "2026-11-24T01:59:59Z"},
         {"tables": {"public.products": {"rows": "5000", "hash": "1"}}},
+        {"definitions": {"index public.sales_pkey": "CREATE INDEX"}},
+        {"definitions": ["index public.sales_pkey"]},
+        {"sequences": {"public.sales_id_seq": {"value": 1}}},
+        {"sequences": {"public.sales_id_seq": {"value": "1", "step": 1}}},
         {"files": {"base.tar": {"bytes": 1}}},
+        {"files": ["base.tar"]},
         {"encrypted": 0},
         {"colour": "blue"},
     ],
@@ -82,6 +89,13 @@ def test_what_is_missing_is_refused(name: str) -> None:
     del values[name]
     with pytest.raises(ManifestError):
         Manifest.from_json(json.dumps(values), "it")
+
+
+def test_one_from_before_definitions_were_kept_is_read() -> None:
+    values = whole()
+    del values["definitions"], values["sequences"]
+    manifest = Manifest.from_json(json.dumps(values), "it")
+    assert (manifest.definitions, manifest.sequences) == (None, None)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", '{"format": "dr-backup/1"', "\0"])

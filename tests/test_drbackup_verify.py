@@ -6,23 +6,28 @@ import argparse
 import hashlib
 import io
 import json
+import re
 import tarfile
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
+from drbackup import base, config, dump, nightly, redis, verify_wal
 from drbackup import verify as command
-from drbackup.errors import Cannot
+from drbackup.errors import Bad, Cannot
 from drbackup.findings import DEPTHS, Depth, Fault, Finding, summary
 from drbackup.layout import folder, listing, manifest_path, name
-from drbackup.manifest import Manifest, read
+from drbackup.manifest import KINDS, Kind, Manifest, read
+from drbackup.metrics import text
 from drbackup.server import Archiver
 from drbackup.settings import Settings
+from drbackup.status import record, recorded
 from drbackup.verify import verify
-from drbackup.verify_present import Expected
-from drbackup.verify_wal import check_newest, read_log
+from drbackup.verify_present import Expected, kinds_made
+from drbackup.verify_wal import check_newest, read_log, standstill
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -146,9 +151,14 @@ def test_that_it_is_small_is_only_told_of_a_backup_that_is_otherwise_good(tmp_pa
 
 
 def test_no_backup_at_all(tmp_path: Path) -> None:
-    both = replace(EXPECTED, kinds=("dump", "base"))
-    assert faults(tmp_path, "present", both) == {"dump": "no-dump", "base": "no-base"}
-    assert summary(look(tmp_path, "present", both)) == "0/2 OK"
+    every = Expected("minimarket", NOW)
+    assert faults(tmp_path, "present", every) == {
+        "dump": "no-dump",
+        "base": "no-base",
+        "redis": "no-redis",
+        "config": "no-config",
+    }
+    assert summary(look(tmp_path, "present", every)) == "0/4 OK"
 
 
 def test_only_the_newest_must_be_fresh(tmp_path: Path) -> None:
@@ -371,6 +381,153 @@ def test_an_archive_command_that_fails_is_told(rolled: Path) -> None:
     assert fault.value.name == "wal-behind"
 
 
+class Session:
+    """A session with a server that writes, each time that it is asked, the segment after the one before.
+
+    :param writes: the number of the first; 0: it says nothing, as in recovery, or where it does not archive.
+    :param waiting: the numbers of what it has completed and not archived, each time that it is asked; then the last.
+    """
+
+    def __init__(self, writes: int, *waiting: Sequence[int]) -> None:
+        self.autocommit = False
+        self._writes = writes
+        self._waiting = waiting
+        self._asked = 0
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def execute(self, _: str) -> Session:
+        return self
+
+    def fetchone(self) -> tuple[str, list[str]] | None:
+        if not self._writes:
+            return None
+        waiting = self._waiting[min(self._asked, len(self._waiting) - 1)]
+        self._asked += 1
+        return named(self._writes + self._asked - 1), [named(number) for number in waiting]
+
+
+def named(number: int) -> str:
+    return f"{1:08X}{0:08X}{number:08X}"
+
+
+@dataclass
+class Clock:
+    """Time that passes only where somebody sleeps."""
+
+    now: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(verify_wal, "time", made)
+    return made
+
+
+def stood_still(root: Path, monkeypatch: pytest.MonkeyPatch, session: Session) -> Fault | None:
+    monkeypatch.setattr("drbackup.contents.connect", lambda _: session)
+    return standstill(Settings(wal_archive=root / "wal"))
+
+
+@pytest.mark.parametrize("waiting", [[7], [7, 8, 9]], ids=["one", "several"])
+def test_an_archive_that_stands_still_is_behind_although_nothing_has_failed(
+    rolled: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock, waiting: list[int]
+) -> None:
+    """As where the command is empty, or hangs."""
+    found = stood_still(rolled, monkeypatch, Session(10, waiting))
+    assert found
+    assert found.name == "wal-behind"
+    more = " and 2 more" if len(waiting) > 1 else ""
+    assert re.fullmatch(
+        rf"the server writes 0{{7}}10{{8}}[0-9A-F]{{8}}, and the newest complete segment in the archive is {named(6)}:"
+        rf" {named(7)}{more} did not arrive within 65 s",
+        found.sentence,
+    )
+    assert 65 < clock.now < 66
+    log = read_log([rolled / "wal"], None)
+    with pytest.raises(Fault) as told:
+        check_newest(log, Archiver(named(6), None), found)
+    assert told.value is found
+
+
+def test_an_archive_that_never_had_a_segment_says_so(
+    rolled: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    for path in (rolled / "wal").iterdir():
+        path.unlink()
+    found = stood_still(rolled, monkeypatch, Session(10, [9]))
+    assert found
+    assert "the newest complete segment in the archive is none" in found.sentence
+
+
+def test_a_busy_server_whose_archive_is_always_some_segments_behind_is_well(
+    rolled: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """Only what was complete when it was first asked is waited for: there would be no end of it."""
+    moments = [[n, n + 1, n + 2] for n in range(7, 100)]
+    assert stood_still(rolled, monkeypatch, Session(10, *moments)) is None
+    assert len(clock.slept) == 3
+
+
+def test_many_that_arrive_slowly_are_waited_for_as_long_as_any_does(
+    rolled: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setattr(verify_wal, "_LOOK_S", 60)
+    moments = [list(range(n, 20)) for n in range(7, 21)]
+    assert stood_still(rolled, monkeypatch, Session(20, *moments)) is None
+    assert clock.now > 700
+
+
+def test_one_that_has_arrived_before_the_server_has_taken_note_is_there(
+    rolled: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    assert stood_still(rolled, monkeypatch, Session(7, [5, 6])) is None
+    assert not clock.slept
+
+
+def test_where_nothing_is_archived_or_the_server_recovers_or_is_away_nothing_is_behind(
+    rolled: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stood_still(rolled, monkeypatch, Session(0)) is None
+    assert stood_still(rolled, monkeypatch, Session(7, [])) is None
+
+    def away(_: str) -> Session:
+        raise psycopg.OperationalError("no answer")
+
+    monkeypatch.setattr("drbackup.contents.connect", away)
+    assert standstill(Settings(wal_archive=rolled / "wal")) is None
+    assert "cannot be asked: no answer" in capsys.readouterr().err
+    assert not clock.slept
+
+
+def test_verification_asks_the_server_and_not_where_its_command_fails(
+    rolled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind = Fault("wal-behind", "it stands still")
+    monkeypatch.setattr(command, "standstill", lambda _: behind)
+    for archiver, fault, sentence in (
+        (None, None, "was not asked"),
+        (Archiver(named(6), None), "wal-behind", "it stands still"),
+        (Archiver(named(6), named(7)), "wal-behind", f"{named(7)} could not be archived"),
+    ):
+        monkeypatch.setattr(command, "archiver_of", lambda _, said=archiver: said)
+        (found,) = [each for each in look(rolled, "wal", WITH_BASE) if each.kind == "wal"]
+        assert (found.fault, sentence in found.sentence) == (fault, True), found
+
+
 def test_a_segment_of_another_cluster_or_none(rolled: Path) -> None:
     base = folder(rolled, "base") / name("base", LAST_NIGHT)
     both = {base.name: "wal-segment", "wal": "wal-segment"}
@@ -401,15 +558,27 @@ def test_segments_have_a_size(rolled: Path) -> None:
 # The command ------------------------------------------------------------------------------------------------------
 
 
+def site(root: Path) -> Settings:
+    """A site that keeps all below ``root``."""
+    return Settings(
+        root=root,
+        wal_archive=root / "none",
+        state=root / "state",
+        scratch=root,
+        witness=root / "active-site",
+    )
+
+
 def run(root: Path, *argv: str) -> int:
     parser = argparse.ArgumentParser()
     command.arguments(parser)
-    return command.run(Settings(root=root), parser.parse_args(list(argv)))
+    return command.run(site(root), parser.parse_args(list(argv)))
 
 
 def test_exit_statuses_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_dump(tmp_path, GOOD, LAST_NIGHT)
-    assert run(tmp_path, "--depth", "checksum", "--json") == 1
+    with pytest.raises(Bad, match=r"found bad: .* \(stale\), base \(no-base\)$"):
+        run(tmp_path, "--depth", "checksum", "--json")
     out, err = capsys.readouterr()
     told = json.loads(out)
     assert (told["format"], told["depth"], told["total"]) == (
@@ -424,7 +593,8 @@ def test_exit_statuses_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_people_are_told_which_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_dump(tmp_path, GOOD, LAST_NIGHT)
     path.write_bytes(GOOD[:-1])
-    assert run(tmp_path, "--depth", "present") == 1
+    with pytest.raises(Bad):
+        run(tmp_path, "--depth", "present")
     out = capsys.readouterr().out
     assert f"✘ {path.name}" in out
     assert "0/2 OK" in out
@@ -442,3 +612,108 @@ def test_limits_come_from_the_environment() -> None:
     assert (limits.max_age, limits.min_share) == (timedelta(hours=2), 0.9)
     with pytest.raises(Cannot, match="DRBACKUP_MIN_SHARE"):
         Expected.from_environment("shop", NOW, {"DRBACKUP_MIN_SHARE": "half"})
+
+
+@pytest.fixture
+def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A site after a night on which all went well, the backups' contents apart; later it has a dump and a base."""
+    for kind in (dump, base, redis, config):
+        monkeypatch.setattr(kind, "make", lambda _: None)
+    assert nightly.run(site(tmp_path), argparse.Namespace()) == 0
+    when = datetime.now(UTC) - timedelta(hours=1)
+    write_dump(tmp_path, GOOD, when)
+    write_base(tmp_path, 3, when)
+    return tmp_path
+
+
+def test_every_night_makes_each_kind_and_when_all_of_one_are_gone_that_is_told(night: Path) -> None:
+    made = [status.work for status in recorded(night / "state")]
+    assert set(KINDS) <= set(made)
+    assert Expected("minimarket", NOW).kinds == kinds_made(night, night / "state") == KINDS
+    with pytest.raises(Bad, match=r"found bad: redis \(no-redis\), config \(no-config\)$"):
+        run(night, "--depth", "present")
+
+
+def test_where_there_never_was_a_night_only_the_database_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A dump and a base that somebody has made by hand; or a folder into which they were copied alone."""
+    when = datetime.now(UTC) - timedelta(hours=1)
+    write_dump(tmp_path, GOOD, when)
+    with pytest.raises(Bad, match=r"found bad: base \(no-base\)$"):
+        run(tmp_path, "--depth", "present")
+    write_base(tmp_path, 3, when)
+    assert run(tmp_path, "--depth", "present") == 0
+    assert "2/2 OK" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["redis", "config"])
+def test_of_a_folder_that_somebody_names_what_it_once_had_is_asked_for(night: Path, kind: Kind) -> None:
+    """The vault is such a one. What this site has made does not matter there."""
+    copied = night.rename(night.with_name(f"vault-with-{kind}"))
+    assert kinds_made(copied, None) == ("dump", "base")
+    parser = argparse.ArgumentParser()
+    command.arguments(parser)
+    options = parser.parse_args(["--depth", "present", "--dir", str(copied)])
+    here = replace(site(night), state=copied / "state")
+    assert command.run(here, options) == 0
+    folder(copied, kind).mkdir()
+    with pytest.raises(Bad, match=rf"found bad: {kind} \(no-{kind}\)$"):
+        command.run(here, options)
+
+
+def test_how_a_run_that_restores_ended_is_kept_and_of_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drbackup.verify_restore.restore_newest", lambda *_: [])
+    good = Finding("dump", "minimarket.sql.gz", None, "", "restore")
+    monkeypatch.setattr(command, "verify", lambda *_: [good])
+    state = tmp_path / "state"
+    for depth in DEPTHS[:-1]:
+        assert run(tmp_path, "--depth", depth) == 0
+    assert run(tmp_path, "--depth", "restore", "--dir", str(tmp_path)) == 0
+    assert not state.exists()
+    assert run(tmp_path, "--depth", "restore") == 0
+    (kept,) = recorded(state)
+    assert (kept.work, kept.error) == ("verify", "")
+    monkeypatch.setattr(command, "verify", lambda *_: [good.failed(Fault("rows", "one is missing"))])
+    with pytest.raises(Bad):
+        run(tmp_path, "--depth", "restore")
+    (failed,) = recorded(state)
+    assert failed.error == "verify: found bad: minimarket.sql.gz (rows)"
+    assert failed.succeeded == kept.succeeded
+    lines = text(site(tmp_path), 0).splitlines()
+    assert 'drbackup_last_run_failed{kind="verify"} 1.0' in lines
+    assert f'drbackup_last_success_timestamp_seconds{{kind="verify"}} {kept.succeeded}' in lines
+    monkeypatch.setattr(command, "verify", lambda *_: [good])
+    assert run(tmp_path, "--depth", "wal") == 0
+    assert recorded(state) == [failed], "a quick one that is good does not end the alert"
+    assert run(tmp_path, "--depth", "restore") == 0
+    assert not recorded(state)[0].error, "one as deep, by hand, does"
+
+
+def test_a_run_that_could_not_be_done_is_kept_too(tmp_path: Path) -> None:
+    gone = replace(site(tmp_path), root=tmp_path / "gone")
+    with pytest.raises(Cannot, match="no folder"):
+        command.run(gone, argparse.Namespace(depth="restore", json=False, dir=None))
+    assert "no folder" in recorded(gone.state)[0].error
+
+
+def test_the_site_that_does_not_serve_is_not_judged_and_can_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its cron may be up, and what is there is old: each week an alert would ring of it."""
+    monkeypatch.setattr("drbackup.verify_restore.restore_newest", lambda *_: [])
+    (tmp_path / "active-site").write_text("b\n")
+    record(tmp_path / "state", "restore-test")
+    with pytest.raises(Cannot, match=rf"serves is b.*nothing was done; .*: --dir {tmp_path}$"):
+        run(tmp_path, "--depth", "restore")
+    assert not capsys.readouterr().out
+    for argv in (["--depth", "wal"], ["--depth", "restore", "--dir", str(tmp_path)]):
+        with pytest.raises(Bad, match="no-dump"):
+            run(tmp_path, *argv)
+    assert [status.work for status in recorded(tmp_path / "state")] == ["restore-test"]
+    (tmp_path / "active-site").write_text("a\n")
+    with pytest.raises(Bad, match="no-dump"):
+        run(tmp_path, "--depth", "restore")
+    assert [status.work for status in recorded(tmp_path / "state")] == ["restore-test", "verify"]

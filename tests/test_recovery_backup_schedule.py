@@ -11,10 +11,19 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from drbackup import layout
 
 from plan.load import load_plan
 from recovery.answers import answer_of
-from recovery.backup_schedule import ScheduledRun, due_alone, next_minute, next_run, once_at, scheduled
+from recovery.backup_schedule import (
+    FOLDERS,
+    ScheduledRun,
+    due_alone,
+    next_minute,
+    next_run,
+    once_at,
+    scheduled,
+)
 from stack.execution import ExecResult
 from stack.stack import Stack
 
@@ -105,7 +114,21 @@ def test_whatever_is_wrong_with_the_crontab_stays_so(crontab: str, found: str) -
     assert changed(crontab, "/run/it") == found
 
 
-DUMP = "minimarket_20261124_172100.sql.gz"
+def test_the_kinds_that_are_asked_for_are_all_there_are() -> None:
+    """Every night makes each: tests/test_drbackup_verify.py."""
+    assert FOLDERS == layout.FOLDERS
+
+
+NEW = {
+    "dump": "postgresql/minimarket_20261124_172100.sql.gz",
+    "base": "base/base_20261124_172101",
+    "redis": "redis/dump_1795540862.rdb",
+    "config": "config/config_1795540863.tar.gz",
+}
+OLD = "redis/dump_1795450000.rdb"
+RDB = NEW["redis"]
+THERE = [*NEW.values(), *(f"{path}.json" for path in NEW.values())]
+SAID = "; ".join(f"{path.partition('/')[2]}: OK" for path in NEW.values())
 ALL = ("dump", "base", "redis", "config", "offsite", "retention")
 
 
@@ -113,12 +136,22 @@ class Site:
     """A backup container whose cron runs as soon as it is told to, and the vault of the other site.
 
     :param works: those that end, and well.
-    :param in_vault: the names of the files there; None: the container is told of no vault.
+    :param in_vault: the paths of the files there; None: the container is told of no vault.
+    :param made: what the run makes, with its manifests, beside what was there before.
+    :param bad: the kinds whose backups are found bad.
     """
 
-    def __init__(self, works: Collection[str], in_vault: Sequence[str] | None) -> None:
+    def __init__(
+        self,
+        works: Collection[str],
+        in_vault: Sequence[str] | None,
+        made: Sequence[str] = THERE,
+        bad: Collection[str] = (),
+    ) -> None:
         self._works = works
         self._in_vault = in_vault
+        self._made = made
+        self._bad = bad
         self._ran = False
 
     @property
@@ -127,14 +160,23 @@ class Site:
 
     def exec(self, service: str, argv: Sequence[str], timeout_s: float = 10) -> ExecResult:
         match service, argv:
-            case "vault", ["ls", "/vault/postgresql"]:
+            case "vault", ["sh", "-c", script] if script.startswith("cd /vault && ls "):
                 return ExecResult(0, "\n".join(self._in_vault or ()))
             case "backup", ["printenv", "DRBACKUP_VAULT"]:
                 return ExecResult(0, "" if self._in_vault is None else "sftp://drill@toxiproxy:20022/vault\n")
-            case "backup", ["ls", _]:
-                return ExecResult(0, f"{DUMP}\n{DUMP}.json\n" if self._ran else "")
+            case "backup", ["sh", "-c", script] if script.startswith("cd /backups && ls "):
+                there = [OLD, f"{OLD}.json", *(self._made if self._ran else ())]
+                return ExecResult(2, "\n".join(["ls: cannot access 'config/*': No such file", *there]))
             case "backup", ["drbackup", "verify", *_]:
-                findings = [{"name": DUMP, "ok": True, "sentence": ""}]
+                findings = [
+                    {
+                        "kind": kind,
+                        "name": path.partition("/")[2],
+                        "ok": kind not in self._bad,
+                        "sentence": "rotten" if kind in self._bad else "",
+                    }
+                    for kind, path in [("redis", OLD), *NEW.items()]
+                ]
                 return ExecResult(0, json.dumps({"findings": findings}, indent=1))
             case "backup", ["sh", "-c", script] if script.startswith("for "):
                 ended = {"finished": time.time(), "error": ""}
@@ -147,11 +189,11 @@ class Site:
 @pytest.mark.parametrize(
     ("works", "in_vault", "good", "evidence"),
     [
-        (ALL, [DUMP, f"{DUMP}.json"], True, f"{DUMP}: OK; in the vault too"),
-        (ALL, [DUMP], False, f"{DUMP}: OK; not in the vault: {DUMP}"),
-        (ALL, [], False, f"{DUMP}: OK; not in the vault: {DUMP}"),
+        (ALL, THERE, True, f"{SAID}; in the vault too"),
+        (ALL, [path for path in THERE if path != f"{RDB}.json"], False, f"{SAID}; not in the vault: {RDB}"),
+        (ALL, [], False, f"{SAID}; not in the vault: {', '.join(NEW.values())}"),
         ({*ALL} - {"offsite"}, [], False, "offsite: not done, although there is a vault"),
-        ({*ALL} - {"offsite"}, None, True, f"{DUMP}: OK"),
+        ({*ALL} - {"offsite"}, None, True, SAID),
     ],
     ids=["here and there", "half there", "here alone", "cron knows of no vault", "there is no vault"],
 )
@@ -161,3 +203,20 @@ def test_a_run_has_made_a_backup_here_and_in_the_vault(
     with ScheduledRun(cast(Stack, Site(works, in_vault)), "/run/it") as run:
         made = run.wait(0)
     assert (made.good, made.evidence) == (good, evidence)
+
+
+@pytest.mark.parametrize("kind", NEW)
+def test_a_run_that_has_made_nothing_new_of_a_kind_is_not_good(kind: str) -> None:
+    """What lies there from the night before, and is found good, does not count; nor does what has no manifest."""
+    made = [path for path in THERE if path != f"{NEW[kind]}.json"]
+    with ScheduledRun(cast(Stack, Site(ALL, THERE, made)), "/run/it") as run:
+        found = run.wait(0)
+    assert not found.good
+    assert found.evidence.startswith(f"no new {kind} was verified: ")
+
+
+def test_one_of_any_kind_that_is_bad_is_told() -> None:
+    with ScheduledRun(cast(Stack, Site(ALL, THERE, bad=["config"])), "/run/it") as run:
+        found = run.wait(0)
+    assert not found.good
+    assert "config_1795540863.tar.gz: rotten" in found.evidence

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from drbackup import layout
+from drbackup.findings import DEPTHS
 from drbackup.settings import Settings
+from drbackup.verify import KEPT_FROM
 
 from plan.load import load_plan
 from plan.model import Plan
@@ -236,18 +238,29 @@ def test_the_backup_runs_as_the_plan_says(plan: Plan) -> None:
         for line in (STACK / "backup/crontab").read_text("utf-8").splitlines()
         if line and not line.startswith("#")
     ]
-    nightly, weekly = jobs
+    nightly, weekly, deep = jobs
     backup = plan.backup.database
     assert nightly.startswith(f"{backup.schedule} root {backup.command} ")
     assert (STACK / "backup" / Path(backup.command).name).is_file()
     assert (Settings().retention_days, backup.retention) == (30, timedelta(days=30))
     assert layout.folder(Settings().root, "dump") == Path(backup.location)
-    minute, hour, day, month, weekday, _, command, *words = weekly.split()
+    restored, verified = once_a_week(weekly, "restore-test"), once_a_week(deep, "verify --depth restore")
+    assert restored < verified, "they are not in each other's way"
+    assert DEPTHS[-1] == KEPT_FROM == "restore", "of a run that is less deep nothing is kept"
+
+
+def once_a_week(job: str, command: str) -> tuple[int, int, int]:
+    """The day of the week, hour and minute of a job that is due once a week, and runs that command of ``drbackup``."""
+    minute, hour, day, month, weekday, user, program, *words = job.split()
     assert (day, month) == ("*", "*"), "a day of the month beside a day of the week would mean either"
-    assert weekday.isdecimal()
-    assert minute.isdecimal()
-    assert hour.isdecimal()
-    assert (command, words[0]) == ("/usr/local/bin/drbackup", "restore-test")
+    assert all(field.isdecimal() for field in (weekday, hour, minute))
+    # With its output where the container's log is read, as the others: what cron is left with, it would mail.
+    assert (user, program, " ".join(words)) == (
+        "root",
+        "/usr/local/bin/drbackup",
+        f"{command} >>/proc/1/fd/1 2>&1",
+    )
+    return int(weekday), int(hour), int(minute)
 
 
 def test_the_configuration_that_the_plan_names_is_backed_up(plan: Plan) -> None:

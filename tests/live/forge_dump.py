@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,11 @@ elif how == "wrong-database":
     subprocess.run(["psql", "-qd", "elsewhere", "-c", "CREATE TABLE other (id int)"], check=True)
     text = subprocess.run(["pg_dump", "-d", "elsewhere"], capture_output=True, check=True).stdout
     subprocess.run(["psql", "-qc", "DROP DATABASE elsewhere"], check=True)
+elif how == "without-keys":
+    sections = ["--section=pre-data", "--section=data"]
+    text = subprocess.run(["pg_dump", *sections], capture_output=True, check=True).stdout
+elif how == "behind":
+    text = re.sub(rb"\nSELECT pg_catalog\.setval\([^\n]*", b"", text)
 elif how == "truncated":
     text = text[: text.rindex(b"--\n-- PostgreSQL database dump complete")]
 elif how == "empty":

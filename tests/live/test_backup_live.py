@@ -334,13 +334,13 @@ def test_whether_a_server_that_was_stopped_has_handed_its_log_over(sites: Sites)
         sites.a.compose("up", "--detach", "--wait", "postgres")
 
 
-@pytest.mark.parametrize("command", ["nightly", "offsite", "retention"])
-def test_a_site_that_was_given_up_sends_nothing(sites: Sites, command: str) -> None:
+@pytest.mark.parametrize("command", ["nightly", "offsite", "retention", "verify --depth restore"])
+def test_a_site_that_was_given_up_sends_nothing_and_is_not_judged(sites: Sites, command: str) -> None:
     """It comes back with its cron, and its history was undone."""
     witness = ["sh", "-c", "echo b >/hold/witness/active-site"]
     sites.a.exec("holder", witness, user="root")
     try:
-        done = sites.backup("drbackup", command)
+        done = sites.backup("drbackup", *command.split())
     finally:
         sites.a.exec("holder", ["rm", "/hold/witness/active-site"], user="root")
     assert done.exit_code == 2
@@ -373,6 +373,74 @@ def test_the_archive_never_takes_another_segment_of_the_same_name(sites: Sites) 
     assert sites.backup("cat", f"/wal_archive/{name}").output == "precious"
     sites.backup("rm", f"/wal_archive/{name}")
     wait_until(lambda: ask(sites, archived) > before, timeout_s=90, what="it is archived after all")
+
+
+def verified(sites: Sites, *arguments: str) -> dict[str, str]:
+    """The faults that verification finds, by what has them."""
+    quiet = ["sh", "-c", '"$@" 2>/dev/null', "-", "drbackup", "verify", "--json", *arguments]
+    done = sites.backup(*quiet, timeout_s=180)  # an archive that stands still is waited for
+    assert done.exit_code in (0, 1), done.output
+    return {each["name"]: each["fault"] for each in json.loads(done.output)["findings"] if not each["ok"]}
+
+
+@pytest.mark.usefixtures("night")
+@pytest.mark.parametrize("kind", ["redis", "config"])
+@pytest.mark.parametrize(
+    "take",
+    ["mv /backups/{0} /tmp", "mkdir /tmp/{0} && mv /backups/{0}/* /tmp/{0}"],
+    ids=["with their folder", "it is empty"],
+)
+def test_when_all_backups_of_a_kind_are_gone_that_is_told(sites: Sites, kind: str, take: str) -> None:
+    assert sites.backup("sh", "-c", take.format(kind)).exit_code == 0
+    try:
+        assert verified(sites, "--depth", "present").get(kind) == f"no-{kind}"
+    finally:
+        back = f"mkdir -p /backups/{kind} && mv /tmp/{kind}/* /backups/{kind} && rmdir /tmp/{kind}"
+        assert sites.backup("sh", "-c", back).exit_code == 0
+    assert kind not in verified(sites, "--depth", "present")
+
+
+@pytest.mark.usefixtures("night")
+def test_an_archive_that_stands_still_although_nothing_fails_is_told(sites: Sites) -> None:
+    """As when its command was switched off for a while, and forgotten; one that hangs looks the same."""
+    wal = "SELECT pg_walfile_name(pg_switch_wal()) FROM pg_create_restore_point('standstill')"
+    shown = ask(sites, "SHOW archive_command")
+    failed = ask(sites, "SELECT failed_count FROM pg_stat_archiver")
+    execute(sites, "ALTER SYSTEM SET archive_command = ''")
+    try:
+        ask(sites, "SELECT pg_reload_conf()")
+        wait_until(
+            lambda: ask(sites, "SHOW archive_command") != shown, timeout_s=10, what="the command is forgotten"
+        )
+        for _ in range(3):
+            last = ask(sites, wal)
+        assert ask(sites, "SELECT failed_count FROM pg_stat_archiver") == failed
+        assert verified(sites).get("wal") == "wal-behind"
+    finally:
+        execute(sites, "ALTER SYSTEM RESET archive_command")
+        ask(sites, "SELECT pg_reload_conf()")
+    archived = f"SELECT last_archived_wal >= '{last}' FROM pg_stat_archiver"
+    wait_until(lambda: ask(sites, archived), timeout_s=90, what="it is archived after all")
+    assert "wal" not in verified(sites)
+
+
+@pytest.mark.usefixtures("night")
+def test_a_busy_server_is_not_behind(sites: Sites) -> None:
+    stop = threading.Event()
+
+    def switch() -> None:
+        for _ in range(10):  # each takes 16 MB in the archive and in the vault
+            ask(sites, "SELECT pg_switch_wal() FROM pg_create_restore_point('busy')")
+            if stop.wait(0.3):
+                return
+
+    thread = threading.Thread(target=switch)
+    thread.start()
+    try:
+        assert "wal" not in verified(sites)
+    finally:
+        stop.set()
+        thread.join()
 
 
 SEALED = """
@@ -445,6 +513,9 @@ def test_an_operator_makes_lists_verifies_and_restores_backups(sites: Sites) -> 
     verified = dr(sites, "verify", "--depth", "restore")
     assert (verified.returncode, "✘" in verified.stdout) == (0, False), verified.stdout
     assert "as they were dumped" in verified.stdout
+    metrics = sites.backup("curl", "-fsS", "http://127.0.0.1:9101/metrics").output
+    assert 'drbackup_last_run_failed{kind="verify"} 0.0' in metrics, "one by hand counts as the week's"
+    assert 'drbackup_last_success_timestamp_seconds{kind="verify"}' in metrics
     tested = dr(sites, "test", "--json")
     assert (tested.returncode, "as they were dumped" in json.loads(tested.stdout)["sentence"]) == (0, True)
     try:

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from drbackup import contents
+from drbackup.manifest import NextValue
 from drbackup.restore import COMPRESS_CHEAPLY
 
 from stack.execution import ExecResult
@@ -104,6 +105,94 @@ def content_of(stack: Stack, columns: str, values: str, *before: str, after: str
     return found
 
 
+PARTS = """
+    CREATE TABLE public.parts (id integer, name varchar(9));
+    CREATE FUNCTION public.stamped() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'"""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "named"),
+    [
+        (
+            "CREATE INDEX i ON public.parts (id)",
+            "CREATE UNIQUE INDEX i ON public.parts (id)",
+            "index public.i",
+        ),
+        (
+            "ALTER TABLE public.parts ADD CONSTRAINT c CHECK (name IN ('a', 'b'))",
+            "ALTER TABLE public.parts ADD CONSTRAINT c CHECK (name IN ('a', 'c'))",
+            "constraint public.parts.c",
+        ),
+        (
+            "ALTER TABLE public.parts ALTER id SET DEFAULT 1",
+            "ALTER TABLE public.parts ALTER id SET DEFAULT 2",
+            "column public.parts.id",
+        ),
+        (
+            "CREATE VIEW public.v AS SELECT id FROM public.parts",
+            "CREATE VIEW public.v AS SELECT id FROM public.parts WHERE id > 1",
+            "view public.v",
+        ),
+        (
+            "CREATE TRIGGER t BEFORE INSERT ON public.parts FOR EACH ROW EXECUTE FUNCTION public.stamped()",
+            "CREATE TRIGGER t BEFORE UPDATE ON public.parts FOR EACH ROW EXECUTE FUNCTION public.stamped()",
+            "trigger public.parts.t",
+        ),
+        (
+            "CREATE FUNCTION public.f(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+            "CREATE FUNCTION public.f(integer) RETURNS integer LANGUAGE sql AS 'SELECT 2'",
+            "function public.f(integer)",
+        ),
+        (
+            "CREATE SEQUENCE public.s INCREMENT 1",
+            "CREATE SEQUENCE public.s INCREMENT 2",
+            "sequence public.s",
+        ),
+    ],
+    ids=["index", "constraint", "default", "view", "trigger", "function", "sequence"],
+)
+def test_what_is_defined_in_another_way_is_known_by_its_name(
+    stack: Stack, one: str, other: str, named: str
+) -> None:
+    without, first, second = (defined(stack, each) for each in ("", one, other))
+    assert first.keys() - without.keys() <= {named}
+    assert {name for name in first if first[name] != second[name]} == {named}
+
+
+def defined(stack: Stack, statement: str) -> dict[str, str]:
+    """What is defined once a statement was carried out, which is never committed."""
+    with contents.connect(stack.dsn()) as connection:
+        connection.execute(PARTS)
+        if statement:
+            connection.execute(statement)
+        found = contents.definitions(connection)
+        connection.rollback()
+    return found
+
+
+def test_a_sequence_tells_what_it_would_give_next(stack: Stack) -> None:
+    with contents.connect(stack.dsn()) as connection:
+        connection.execute(
+            "CREATE SEQUENCE public.fresh START 40; CREATE SEQUENCE public.given; SELECT nextval('public.given');"
+            "CREATE SEQUENCE public.kept; SELECT setval('public.kept', 1000, false);"
+            "CREATE SEQUENCE public.round MAXVALUE 5 CYCLE; CREATE SEQUENCE public.spent;"
+            "SELECT setval('public.spent', 9223372036854775807);"
+            "CREATE SEQUENCE public.down INCREMENT -3; SELECT nextval('public.down');"
+        )
+        found = contents.sequences(connection)
+        connection.rollback()
+    expected = {
+        "public.sales_id_seq": NextValue(100001, 1),
+        "public.fresh": NextValue(40, 1),
+        "public.given": NextValue(2, 1),
+        "public.kept": NextValue(1000, 1),
+        "public.spent": NextValue(2**63, 1),
+        "public.down": NextValue(-4, -3),
+    }
+    assert expected.items() <= found.items()
+    assert "public.round" not in found, "none of its values is behind another"
+
+
 # The dump ---------------------------------------------------------------------------------------------------------
 
 
@@ -112,6 +201,7 @@ def test_the_newest_dump_is_restored_and_is_what_was_dumped(stack: Stack) -> Non
     assert (code, found["fault"]) == (0, None), found
     assert found["tables"]["public.products"] == 5000
     assert found["tables"]["public.sales"] == 100000
+    assert "and what is defined beside them" in found["sentence"]
     assert not left_over(stack)
 
 
@@ -129,6 +219,43 @@ def test_a_dump_of_what_belongs_to_others_is_restored_too(stack: Stack) -> None:
     finally:
         execute(stack, "DROP TABLE owned")
         execute(stack, 'DROP ROLE "the shop"')
+        made = drbackup(stack, "dump")
+    assert made.exit_code == 0, made.output
+
+
+# What comes back in other words, or under a name that the server gives: it is the same all the same.
+INTRICATE = """
+    CREATE TABLE states (id bigint GENERATED BY DEFAULT AS IDENTITY (INCREMENT -5) PRIMARY KEY,
+        state varchar(9) DEFAULT 'new' CHECK (state IN ('new', 'paid')), gone integer);
+    ALTER TABLE states DROP COLUMN gone;
+    CREATE INDEX states_new ON states (lower(state)) WHERE state IN ('new', 'paid');
+    CREATE VIEW states_seen AS SELECT id, state IN ('new', 'paid') AS known FROM states;
+    CREATE FUNCTION states_checked() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+    CREATE TRIGGER states_checked BEFORE INSERT ON states FOR EACH ROW
+        WHEN (new.state IN ('new', 'paid')) EXECUTE FUNCTION states_checked();
+    CREATE AGGREGATE states_sum (integer) (sfunc = int4pl, stype = integer);
+    CREATE TABLE days (id bigint, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+    CREATE TABLE days_2025 PARTITION OF days FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+    CREATE TABLE days_2026 PARTITION OF days FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+    CREATE TABLE of_days (id bigint, day date, FOREIGN KEY (id, day) REFERENCES days) PARTITION BY LIST (id);
+    CREATE TABLE of_days_1 PARTITION OF of_days FOR VALUES IN (1);
+    CREATE SEQUENCE states_round MAXVALUE 5 CYCLE"""
+PLAIN = """
+    DROP SEQUENCE IF EXISTS states_round;
+    DROP TABLE IF EXISTS of_days, days, states CASCADE;
+    DROP AGGREGATE IF EXISTS states_sum (integer);
+    DROP FUNCTION IF EXISTS states_checked"""
+
+
+def test_what_a_server_writes_in_other_words_once_it_is_restored_is_the_same(stack: Stack) -> None:
+    execute(stack, INTRICATE)
+    try:
+        made = drbackup(stack, "dump")
+        assert made.exit_code == 0, made.output
+        code, found = told(stack, "restore-test")
+        assert (code, found["fault"]) == (0, None), found
+    finally:
+        execute(stack, PLAIN)
         made = drbackup(stack, "dump")
     assert made.exit_code == 0, made.output
 
@@ -156,6 +283,8 @@ def forged(stack: Stack, request: pytest.FixtureRequest) -> Iterator[str]:
         ("deleted-row", "rows"),
         ("changed-value", "content"),
         ("missing-table", "missing-table"),
+        ("without-keys", "definition"),
+        ("behind", "sequence"),
         ("wrong-database", "wrong-database"),
         ("truncated", "incomplete"),
         ("empty", "incomplete"),
@@ -171,11 +300,27 @@ def test_a_rotten_dump_is_named_by_the_restore_test(stack: Stack, forged: str, f
 
 
 @pytest.mark.parametrize(
+    ("forged", "sentence"),
+    [
+        ("without-keys", "the constraint public.products.products_pkey is missing"),
+        ("behind", "the sequence public.sales_id_seq would give 1 next, and 100001 when it was dumped"),
+    ],
+    indirect=["forged"],
+)
+def test_what_a_dump_lacks_beside_the_rows_is_named(stack: Stack, forged: str, sentence: str) -> None:
+    code, found = told(stack, "restore-test")
+    assert (code, found["dump"]) == (1, forged), found
+    assert sentence in found["sentence"]
+
+
+@pytest.mark.parametrize(
     ("forged", "fault", "depth"),
     [
         ("deleted-row", "rows", "contents"),
         ("changed-value", "content", "restore"),
         ("missing-table", "missing-table", "contents"),
+        ("without-keys", "definition", "restore"),
+        ("behind", "sequence", "restore"),
         ("wrong-database", "wrong-database", "contents"),
         ("truncated", "incomplete", "checksum"),
         ("empty", "incomplete", "checksum"),

@@ -1,5 +1,9 @@
 """The daily logical dump (DRP, Backup Strategy 1): plain SQL, gzip, with its content counted in the same snapshot.
 
+What is defined beside the rows is kept too, from the same snapshot. Sequences are in no snapshot: they are read after
+it was taken, when they have given out every number that is in it, and before pg_dump reads them. So one that is behind
+in the dump would give such a number again.
+
 Unlike the plan's ``pg_dump | gzip``, whose status is gzip's, and whose check is one of a checksum: here pg_dump's own
 status counts, and a dump that does not end as pg_dump ends one is none.
 """
@@ -70,10 +74,11 @@ def make(settings: Settings) -> Manifest:
             connection.commit()
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             row = connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
+            sequences = contents.sequences(connection)
             path = place / "dump.sql.gz"
             with ThreadPoolExecutor(1) as pool:
                 writing = pool.submit(_write, settings, str(row[0]), path)
-                tables = _tables(connection, writing)
+                tables, definitions = _look(connection, writing)
                 written = writing.result()
                 # Hashing it and reading it back are a core's work each.
                 hashing = pool.submit(sha256, path)
@@ -95,6 +100,8 @@ def make(settings: Settings) -> Manifest:
                 wal_lsn=server.wal_lsn,
                 timeline=server.timeline,
                 tables=tables,
+                definitions=definitions,
+                sequences=sequences,
                 roles=server.roles,
                 encrypted=kept != path,
             )
@@ -108,12 +115,15 @@ def make(settings: Settings) -> Manifest:
     return manifest
 
 
-def _tables(
+def _look(
     connection: psycopg.Connection[tuple[object, ...]], writing: Future[_Written]
-) -> dict[str, Table]:
-    """Count and hash while the dump is written; when that has failed already, its reason is the one to tell."""
+) -> tuple[dict[str, Table], dict[str, str]]:
+    """Count and hash while the dump is written; when that has failed already, its reason is the one to tell.
+
+    :returns: the tables, and what is defined beside their rows.
+    """
     try:
-        return contents.tables(connection)
+        return contents.tables(connection), contents.definitions(connection)
     except psycopg.Error:
         writing.result()
         raise

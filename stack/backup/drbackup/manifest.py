@@ -28,6 +28,14 @@ class Table:
 
 
 @dataclass(frozen=True)
+class NextValue:
+    """What a sequence would give next, and by how much it goes on from there; a negative step counts down."""
+
+    value: int
+    step: int
+
+
+@dataclass(frozen=True)
 class File:
     """One file of a base backup, as it lies on disk."""
 
@@ -37,7 +45,7 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One backup. What a kind of backup does not know of itself is None.
+    """One backup. What a kind of backup does not know of itself is None; so is what an older version did not keep.
 
     :param file: its name in its kind's folder; of a base, its folder's name.
     :param bytes: of the file on disk; of a base, of all its files.
@@ -45,6 +53,9 @@ class Manifest:
     :param wal_lsn: of a dump, a position before its snapshot; of a base, where its WAL begins.
     :param wal_end_lsn: of a base, the position from which on it is consistent.
     :param tables: of a dump, each table's rows and content, by ``schema.table``.
+    :param definitions: of a dump, the SHA-256 of how each thing beside the rows is defined, by what it is and its
+        name, as ``index public.sales_pkey``.
+    :param sequences: of a dump, where each sequence was when it began, by ``schema.sequence``.
     :param roles: of a dump, the roles that the server had: it says who owns what, and they are in no dump.
     :param files: of a base, each of its files.
     """
@@ -62,6 +73,8 @@ class Manifest:
     wal_end_lsn: str | None = None
     timeline: int | None = None
     tables: Mapping[str, Table] | None = None
+    definitions: Mapping[str, str] | None = None
+    sequences: Mapping[str, NextValue] | None = None
     roles: tuple[str, ...] | None = None
     files: Mapping[str, File] | None = None
     encrypted: bool = False
@@ -126,6 +139,10 @@ def _read(values: object) -> Manifest:
         wal_end_lsn=_may_be(values, "wal_end_lsn", str),
         timeline=_may_be(values, "timeline", int),
         tables=_each(values.get("tables"), lambda v: Table(_is(v, "rows", int), _is(v, "hash", str))),
+        definitions=_each(values.get("definitions"), _digest),
+        sequences=_each(
+            values.get("sequences"), lambda v: NextValue(_is(v, "value", int), _is(v, "step", int))
+        ),
         roles=_names(values.get("roles")),
         files=_each(values.get("files"), lambda v: File(_is(v, "bytes", int), _digest(v["sha256"]))),
         encrypted=_is(values, "encrypted", bool),
@@ -149,7 +166,11 @@ def _may_be(values: Mapping[str, Any], name: str, kind: type) -> Any:
 
 
 def _each(values: Any, make: Any) -> Any:
-    return None if values is None else {name: make(value) for name, value in values.items()}
+    if values is None:
+        return None
+    if not isinstance(values, dict):
+        raise TypeError(f"{values!r} has no names")
+    return {name: make(value) for name, value in values.items()}
 
 
 def _names(values: Any) -> tuple[str, ...] | None:

@@ -2,8 +2,8 @@
 
 Each depth includes those before it: ``present`` (there, fresh, as big as usual), ``checksum`` (SHA-256 against the
 manifest, gzip, complete dump), ``contents`` (every table of the manifest, rows counted; pg_verifybackup, redis-check-
-rdb, tar), ``wal`` (no gap from each base to the newest segment), ``restore`` (the newest dump and base in a scratch
-server). Each backup is OK, or has the first fault that was found.
+rdb, tar), ``wal`` (no gap from each base to the newest segment, and none from there to where the server writes),
+``restore`` (the newest dump and base in a scratch server). Each backup is OK, or has the first fault that was found.
 """
 
 from __future__ import annotations
@@ -14,21 +14,33 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from drbackup.errors import Bad, Cannot
+from drbackup.fence import refuse_unless_active
 from drbackup.findings import DEPTHS, Depth, Fault, Finding, reaches, summary
 from drbackup.layout import listing
 from drbackup.manifest import KINDS, Manifest
 from drbackup.report import as_json, say
 from drbackup.settings import Settings
+from drbackup.status import remembered
 from drbackup.verify_contents import check_contents
-from drbackup.verify_present import Expected, check_present, missing
-from drbackup.verify_wal import archiver_of, check_base_wal, check_newest, read_log, wal_folders
+from drbackup.verify_present import Expected, check_present, kinds_made, missing
+from drbackup.verify_wal import (
+    archiver_of,
+    check_base_wal,
+    check_newest,
+    read_log,
+    standstill,
+    wal_folders,
+)
 
 FORMAT = "dr-verify/1"
+WORK = "verify"
+KEPT_FROM: Depth = "restore"
 NO_KEY = "it is encrypted, and DRBACKUP_AGE_IDENTITY_FILE names no key"
 
 
@@ -42,7 +54,41 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Verify; 0 when all is OK, 1 when anything is not.
+    """Verify; 0 when all is OK. How a run as deep as cron's weekly one ended is kept.
+
+    :raises Bad: naming what is not.
+    :raises Cannot: when the folder is not there, or this site does not serve, and its state would be judged.
+    """
+    with _kept(settings, options):
+        bad = [finding for finding in _told_findings(settings, options) if not finding.ok]
+        if bad:
+            named = ", ".join(f"{finding.name} ({finding.fault})" for finding in bad[:3])
+            more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+            raise Bad(f"verify: found bad: {named}{more}")
+    return 0
+
+
+@contextmanager
+def _kept(settings: Settings, options: argparse.Namespace) -> Iterator[None]:
+    """Keep how it ends, whoever calls it: only of a run that restores, and of what this site is to be judged by.
+
+    A quick one that is good must not end the alert that a deep one has begun, nor count as the week's.
+
+    :raises Cannot: in the site that does not serve: what is there is old, and nobody is to be woken by it each week.
+    """
+    if options.dir or not reaches(options.depth, KEPT_FROM):
+        yield
+        return
+    try:
+        refuse_unless_active(settings)
+    except Cannot as error:
+        raise Cannot(f"{error}; to verify what is here all the same: --dir {settings.root}") from error
+    with remembered(settings.state, WORK):
+        yield
+
+
+def _told_findings(settings: Settings, options: argparse.Namespace) -> list[Finding]:
+    """What verification finds, after it has been printed.
 
     :raises Cannot: when the folder is not there.
     """
@@ -50,7 +96,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if not root.is_dir():
         raise Cannot(f"{root} is no folder that is there")
     began = time.monotonic()
-    expected = Expected.from_environment(settings.database, datetime.now(UTC))
+    expected = replace(
+        Expected.from_environment(settings.database, datetime.now(UTC)),
+        kinds=kinds_made(root, settings.state if root == settings.root else None),
+    )
     findings = verify(root, settings, options.depth, expected)
     took = time.monotonic() - began
     result = f"{summary(findings)} in {took:.1f} s (depth: {options.depth})"
@@ -71,7 +120,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         for finding in findings:
             print(line(finding))
         print(result)
-    return 0 if all(finding.ok for finding in findings) else 1
+    return findings
 
 
 def line(finding: Finding) -> str:
@@ -178,6 +227,8 @@ def _follow_the_log(
     folders = wal_folders(root, settings)
     say(f"following the WAL in {', '.join(map(str, folders)) or 'no folder'} from {len(bases)} base(s)")
     archiver = archiver_of(settings)
+    # Where the command fails that is known, and is what is to be told.
+    behind = standstill(settings) if archiver and not archiver.failing else None
     log = read_log(folders, bases[-1].manifest.system_identifier if bases else None)
     for task in bases:
         finding = found[task.path]
@@ -195,7 +246,7 @@ def _follow_the_log(
             found[task.path] = replace(finding, sentence=sentence, reached=reached)
     finding = Finding("wal", "wal", None, "", "wal")
     try:
-        finding = Finding("wal", "wal", None, check_newest(log, archiver), "wal")
+        finding = Finding("wal", "wal", None, check_newest(log, archiver, behind), "wal")
     except Fault as fault:
         finding = finding.failed(fault)
     found[root / "wal"] = finding

@@ -6,17 +6,19 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from drbackup.errors import Cannot
 from drbackup.findings import Fault
-from drbackup.layout import Backup
-from drbackup.manifest import Kind, Manifest
+from drbackup.layout import Backup, folder
+from drbackup.manifest import KINDS, Kind, Manifest
 from drbackup.report import size
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 COMPARED_WITH = 7  # of the last backups of its kind
 # A cache may be empty tomorrow; a database that has lost half of itself since yesterday is looked at.
 SHRINKING_MATTERS: tuple[Kind, ...] = ("dump", "base")
+ALWAYS: tuple[Kind, ...] = ("dump", "base")  # without them there is nothing to recover
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,14 @@ class Expected:
 
     :param max_age: a daily backup is missed when it is older; the DRP's 24 h and the time to make it.
     :param min_share: of the size of the biggest among the last ``COMPARED_WITH``.
-    :param kinds: of which at least one must be there.
+    :param kinds: of which at least one must be there: those that every night makes; see :func:`kinds_made`.
     """
 
     database: str
     now: datetime
     max_age: timedelta = timedelta(hours=26)
     min_share: float = 0.5
-    kinds: tuple[Kind, ...] = ("dump", "base")
+    kinds: tuple[Kind, ...] = KINDS
 
     @classmethod
     def from_environment(
@@ -51,6 +53,22 @@ class Expected:
                     raise Cannot(f"{name} is {text!r}, which is no number") from error
         hours, share = figures.values()
         return cls(database, now, timedelta(hours=hours), share)
+
+
+def kinds_made(root: Path, state: Path | None) -> tuple[Kind, ...]:
+    """The kinds of backups that are made into ``root``: those of the database, and each other that ever was.
+
+    Every night makes all of them. Where there never was a night, as where somebody has made a dump and a base by hand,
+    or has copied them alone into a folder, there are no others to be missed.
+
+    :param state: where it is kept how the last runs ended; None: of no account, as for a folder that is not the site's.
+    """
+
+    def tried(kind: Kind) -> bool:
+        # What removes the folder as well has not removed this.
+        return state is not None and (state / f"{kind}.json").exists()
+
+    return tuple(kind for kind in KINDS if kind in ALWAYS or folder(root, kind).is_dir() or tried(kind))
 
 
 @dataclass(frozen=True)
