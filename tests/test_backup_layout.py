@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,6 +98,35 @@ def test_the_manifest_comes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Path, "rename", noting)
     path = made(tmp_path, "redis", 0)
     assert renamed == [path.name, f"{path.name}.json"]
+
+
+@pytest.mark.parametrize("kind", ["dump", "base"])
+def test_what_gets_a_name_is_on_disk_before_and_its_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    """Else a crash may leave a backup with its manifest, and without its content."""
+    done: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def noting_sync(descriptor: int) -> None:
+        done.append(f"sync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
+        fsync(descriptor)
+
+    def noting_rename(path: Path, target: Path) -> Path:
+        done.append(f"name {target.name}")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", noting_sync)
+    monkeypatch.setattr(Path, "rename", noting_rename)
+    path = made(tmp_path, kind, 0)
+    named = done.index(f"name {path.name}")
+    parts = {each.name for each in path.iterdir()} if path.is_dir() else set()
+    assert set(done[:named]) == {f"sync {each}" for each in {"content", "manifest.json", *parts}}
+    assert done[named + 1 :] == [
+        f"sync {path.parent.name}",
+        f"name {path.name}.json",
+        f"sync {path.parent.name}",
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -137,6 +137,18 @@ def test_the_partial_segment_lies_under_its_real_name(root: Path) -> None:
     assert into.stat().st_mode & 0o777 == 0o700
 
 
+def test_all_of_it_is_on_disk_before_it_counts_as_done(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = root / "bin" / "sync"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/sh\n{{ echo "$*"; ls -A {root / "into"}; }} >>{root / "synced"}\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    into = laid_out(root)
+    options, *there = (root / "synced").read_text().splitlines()
+    assert options == f"--file-system {into}"
+    assert set(there) == {GROWING, *(path.name for path in into.iterdir())}
+
+
 def test_a_recovery_to_the_latest_has_no_target_but_its_timeline(root: Path) -> None:
     said = settings_of(laid_out(root))
     assert "recovery_target_time =" not in said

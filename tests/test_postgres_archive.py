@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,11 @@ import pytest
 
 SCRIPT = Path(__file__).parent.parent / "stack" / "postgres" / "archive_wal.sh"
 NAME = "000000010000000000000001"
+# Notes what it is to sync, and what the archive has by then.
+SYNC = """#!/bin/sh
+echo "$*: $(ls -A {archive})" >>{log}
+exec {sync} "$@"
+"""
 
 
 @pytest.fixture
@@ -74,3 +80,39 @@ def test_what_is_not_there_is_not_archived(segment: Path, archive: Path, missing
         archive.rmdir()
     assert archived(segment, archive).returncode != 0
     assert not (archive / NAME).exists()
+
+
+@pytest.fixture
+def synced(tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where each sync is noted."""
+    log = tmp_path / "synced"
+    fake = tmp_path / "bin" / "sync"
+    fake.parent.mkdir()
+    fake.write_text(SYNC.format(archive=archive, log=log, sync=shutil.which("sync")))
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    return log
+
+
+def test_a_segment_is_on_disk_before_it_has_its_name_and_then_its_name_is(
+    segment: Path, archive: Path, synced: Path
+) -> None:
+    assert archived(segment, archive).returncode == 0
+    part = archive / f".{NAME}.part"
+    assert synced.read_text().splitlines() == [f"{part}: {part.name}", f"{archive}: {NAME}"]
+
+
+def test_a_segment_that_was_there_is_synced_before_it_says_yes(
+    segment: Path, archive: Path, synced: Path
+) -> None:
+    """The server may have crashed between the rename and the folder's sync."""
+    shutil.copyfile(segment, archive / NAME)
+    assert archived(segment, archive).returncode == 0
+    assert synced.read_text() == f"{archive / NAME} {archive}: {NAME}\n"
+
+
+def test_a_sync_that_fails_is_no_yes(segment: Path, archive: Path, synced: Path, tmp_path: Path) -> None:
+    (tmp_path / "bin" / "sync").write_text("#!/bin/sh\nexit 1\n")
+    assert archived(segment, archive).returncode != 0
+    assert not (archive / NAME).exists()
+    assert not synced.exists()

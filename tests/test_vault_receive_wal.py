@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,13 +17,23 @@ SCRIPT = Path(__file__).parent.parent / "stack" / "vault" / "receive-wal"
 FORKED = """pg_receivewal: error: could not send replication command "START_REPLICATION": ERROR:  requested starting \
 point 0/A000000 on timeline 1 is not in this server's history
 DETAIL:  This server's history forked from timeline 1 at 0/8123456."""
-# Makes the slot; then says what it is told to, once, and receives ever after.
+# Makes the slot; then says what it is told to, once, and receives ever after. Asked to end, it flushes; or is deaf.
 FAKE = """#!/bin/sh
 case "$*" in *--create-slot*) exit 0 ;; *--drop-slot*) echo "$*" >>{0}/dropped; exit 0 ;; esac
+if [ -e {0}/says ]; then echo "$*" >>{0}/calls; cat {0}/says >&2; rm {0}/says; exit 1; fi
+sleep 600 >{0}/quiet 2>&1 &
+trap 'echo $$ >>{0}/flushed; kill $!; exit 0' TERM
+[ ! -e {0}/deaf ] || trap '' TERM
+echo $$ >>{0}/receivers
 echo "$*" >>{0}/calls
-if [ -e {0}/says ]; then cat {0}/says >&2; rm {0}/says; exit 1; fi
-exec sleep 60
+wait
 """
+# Notes each look at the witness.
+CAT = """#!/bin/sh
+[ "$*" != {0}/active-site ] || echo "$*" >>{0}/looks
+exec {1} "$@"
+"""
+SLOW_S = 60  # for what takes a few seconds at most, however slow the machine
 
 
 @pytest.fixture
@@ -33,19 +46,24 @@ def folder(tmp_path: Path) -> Path:
         f'#!/bin/sh\necho "$*" >{tmp_path}/asked\ncat {tmp_path}/primary\n'
     )
     (tmp_path / "bin" / "psql").chmod(0o755)
+    (tmp_path / "bin" / "cat").write_text(CAT.format(tmp_path, shutil.which("cat")))
+    (tmp_path / "bin" / "cat").chmod(0o755)
     (tmp_path / "wal").mkdir()
     return tmp_path
 
 
-def receive(folder: Path, says: str) -> str:
-    """Run it until it has tried twice; returns its log."""
-    (folder / "says").write_text(says)
+@contextmanager
+def running(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """The script, in a session of its own; whatever is left of that is killed afterwards.
+
+    It has patience with a receiver, unless that is deaf.
+    """
     environment = {
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
         "VAULT_WAL_SOURCE": "host=proxy-%s port=25432 user=postgres",
+        "VAULT_WAL_PATIENCE": "1" if (folder / "deaf").exists() else f"{SLOW_S}",
         "WITNESS": str(folder / "active-site"),
     }
-    calls = folder / "calls"
     with subprocess.Popen(
         [str(SCRIPT), str(folder / "wal")],
         env=environment,
@@ -54,14 +72,41 @@ def receive(folder: Path, says: str) -> str:
         start_new_session=True,
     ) as process:
         try:
-            wait_until(
-                lambda: calls.exists() and len(calls.read_text().splitlines()) == 2,
-                timeout_s=20,
-                what="it tries again",
-            )
+            yield process
         finally:
-            os.killpg(process.pid, 9)
-        return process.stderr.read() if process.stderr else ""
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, 9)
+
+
+def log_of(process: subprocess.Popen[str]) -> str:
+    """All that it has said, once it is gone."""
+    return process.stderr.read() if process.stderr else ""
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def receive(folder: Path, says: str) -> str:
+    """Run it until it has tried twice; returns its log."""
+    (folder / "says").write_text(says)
+    with running(folder) as process:
+        wait_until(lambda: len(lines(folder / "calls")) == 2, timeout_s=SLOW_S, what="it tries again")
+        os.killpg(process.pid, 9)
+        return log_of(process)
+
+
+def receiver(folder: Path, number: int) -> int:
+    """The process id of the first, second, … that receives, as soon as there is one."""
+    path = folder / "receivers"
+    wait_until(lambda: len(lines(folder / "calls")) >= number, timeout_s=SLOW_S, what=f"number {number} runs")
+    return int(lines(path)[number - 1])
+
+
+def is_alive(process_id: int) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    return False
 
 
 def test_it_tries_again_and_says_why_once(folder: Path) -> None:
@@ -186,3 +231,69 @@ def test_it_receives_from_the_site_that_serves(folder: Path, witness: str | None
     log = receive(folder, "FATAL:  the database system is starting up")
     assert all(f"--dbname=host={host} " in call for call in (folder / "calls").read_text().splitlines())
     assert f"receiving: from host={host} with slot vault" in log
+
+
+def test_a_receiver_is_ended_once_another_site_serves(folder: Path) -> None:
+    """The site that was given up may run on, and be within the vault's reach: it would never be disconnected."""
+    with running(folder) as process:
+        first = receiver(folder, 1)
+        (folder / "active-site").write_text("b\n")
+        second = receiver(folder, 2)
+        assert not is_alive(first)
+        assert is_alive(second)
+        assert lines(folder / "flushed") == [str(first)], "it was asked to end, and had the time to flush"
+        os.killpg(process.pid, 9)
+        log = log_of(process)
+    hosts = [call.split("--dbname=host=")[1].split(" ")[0] for call in lines(folder / "calls")]
+    assert hosts == ["proxy-a", "proxy-b"]
+    assert "another site serves now: no more is received from site a" in log
+    assert "not receiving" not in log, "what the old one has said is of no matter"
+
+
+def test_a_receiver_that_does_not_hear_is_killed_once_another_site_serves(folder: Path) -> None:
+    """As one whose server has stopped answering: that waits for its goodbye."""
+    (folder / "deaf").touch()
+    with running(folder):
+        first = receiver(folder, 1)
+        (folder / "active-site").write_text("b\n")
+        receiver(folder, 2)
+        assert not is_alive(first)
+        assert not (folder / "flushed").exists()
+
+
+@pytest.mark.parametrize("becomes", ["unreadable", "empty", "gone"])
+def test_a_witness_that_cannot_be_read_ends_nothing(folder: Path, becomes: str) -> None:
+    witness, looks = folder / "active-site", folder / "looks"
+    witness.write_text("b\n")
+    with running(folder):
+        first = receiver(folder, 1)
+        if becomes == "empty":
+            witness.write_text("")
+        else:
+            witness.unlink()
+        if becomes == "unreadable":
+            witness.mkdir()
+        seen = len(lines(looks))
+        # The first of them may have begun before.
+        wait_until(lambda: len(lines(looks)) >= seen + 4, timeout_s=SLOW_S, what="it looks at the witness")
+        assert is_alive(first)
+        assert len(lines(folder / "calls")) == 1
+        assert "--dbname=host=proxy-b " in lines(folder / "calls")[0]
+        if becomes == "unreadable":
+            # Nor does it lead back to the first site when the server disconnects.
+            os.kill(first, 15)
+            receiver(folder, 2)
+            assert "--dbname=host=proxy-b " in lines(folder / "calls")[1]
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_it_leaves_no_receiver_behind_when_it_is_ended(folder: Path, deaf: bool) -> None:
+    if deaf:
+        (folder / "deaf").touch()
+    with running(folder) as process:
+        first = receiver(folder, 1)
+        process.terminate()
+        assert process.wait(SLOW_S) == 143
+        assert not is_alive(first)
+        assert lines(folder / "flushed") == ([] if deaf else [str(first)])
+        assert len(lines(folder / "calls")) == 1
