@@ -54,6 +54,7 @@ REPLAY_TIMEOUT_S = 6 * 3600.0
 TIMEOUT_S = LAY_OUT_TIMEOUT_S + REPLAY_TIMEOUT_S
 HEALTH_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60  # a server that is stopped in order hands its log over
+DYING_S = 3
 DEATHS = 3  # of a server that is started again each time: what it cannot replay now, it never can
 
 
@@ -92,14 +93,24 @@ def _held(stack: Stack) -> Iterator[None]:
     :raises UserError: when another one holds it.
     """
     descriptor = os.open(stack.run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def lock() -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            # One that was just killed may not be quite gone.
+            wait_until(lock, timeout_s=DYING_S, what="nobody else restores")
+        except NotReached:
+            raise UserError(
+                f"another restore of the stack in {stack.run_dir} is at work: nothing was done",
+                "wait for it, or end it first",
+            ) from None
         yield
-    except BlockingIOError:
-        raise UserError(
-            f"another restore of the stack in {stack.run_dir} is at work: nothing was done",
-            "wait for it, or end it first",
-        ) from None
     finally:
         os.close(descriptor)
 
