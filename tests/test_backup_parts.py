@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import tarfile
+import threading
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +14,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from drbackup import base, config, dump, layout, nightly, redis, restore, restore_test
 from drbackup.__main__ import main
 from drbackup.errors import Bad, Cannot
 from drbackup.findings import Fault
 from drbackup.manifest import read
-from drbackup.metrics import text
+from drbackup.metrics import VaultDisk, listening, text
 from drbackup.settings import Settings
 from drbackup.status import record, recorded
+from drbackup.vault import Room, Vault
 
 from tests.backup_files import made
 from tests.backup_samples import END, compressed, dump_text, write_dump
@@ -87,6 +92,111 @@ def test_the_figures_tell_what_is_there_and_how_the_last_run_ended(settings: Set
     (status,) = recorded(settings.state)
     assert status.error == "no answer"
     assert status.succeeded, "when it last went well is not forgotten"
+
+
+@pytest.fixture
+def far(settings: Settings, tmp_path: Path) -> Settings:
+    """The settings of a site that has the key to a vault."""
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "host.pub").write_text("ssh-ed25519 AAAA\n")
+    return replace(settings, vault="sftp://drill@toxiproxy:20022/vault", ssh_key=tmp_path / "keys" / "backup")
+
+
+@pytest.fixture
+def rclone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """In the place of rclone, to be written: a program."""
+    (tmp_path / "bin").mkdir()
+    path = tmp_path / "bin" / "rclone"
+    path.touch(mode=0o755)
+    monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
+    return path
+
+
+def of_the_vaults_disk(settings: Settings, disk: VaultDisk) -> list[str]:
+    """What the figures tell of it."""
+    return [
+        line for line in text(settings, 0, disk.room).splitlines() if re.match("drbackup_vault_[su]", line)
+    ]
+
+
+def test_how_full_the_vault_is_is_told_as_long_as_it_answers(
+    far: Settings, rclone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = VaultDisk(far)
+    assert of_the_vaults_disk(far, disk) == [], "not asked yet"
+    said = '{"total": 1000, "used": 850, "free": 150}'
+    rclone.write_text(f"#!/bin/sh\necho \"$@\" >{tmp_path}/arguments\necho '{said}'\n")
+    disk.ask()
+    full = ["drbackup_vault_size_bytes 1000.0", "drbackup_vault_used_bytes 850.0"]
+    assert of_the_vaults_disk(far, disk) == full
+    assert (tmp_path / "arguments").read_text().endswith("about --json vault:/vault\n")
+    for number in range(3):  # rclone says when, too: no two of its reasons are the same
+        rclone.write_text(f"#!/bin/sh\necho 12:00:0{number} no route >&2\nexit 1\n")
+        disk.ask()
+    assert of_the_vaults_disk(far, disk) == [], "not known is not 0, nor what it was"
+    rclone.write_text(f"#!/bin/sh\necho '{said}'\n")
+    disk.ask()
+    assert of_the_vaults_disk(far, disk) == full
+    silence = (
+        "drbackup: metrics: the vault does not say how full it is: rclone failed (1): 12:00:00 no route\n"
+    )
+    assert capsys.readouterr().err == silence, "once, not every minute"
+
+
+@pytest.mark.parametrize("said", ["{}", '{"free": 1}', '{"total": 1000, "used": null}', "no JSON", "[]"])
+def test_a_vault_that_does_not_tell_how_full_it_is_has_no_figure(
+    far: Settings, rclone: Path, said: str
+) -> None:
+    disk = VaultDisk(far)
+    disk.room = Room(1000, 850)
+    rclone.write_text(f"#!/bin/sh\necho '{said}'\n")
+    disk.ask()
+    assert disk.room is None
+
+
+def test_an_empty_vault_is_known_to_be_empty(far: Settings, rclone: Path) -> None:
+    rclone.write_text('#!/bin/sh\necho \'{"total": 1000, "used": 0}\'\n')
+    assert Vault.of(far).room() == Room(1000, 0)
+
+
+def test_a_scrape_does_not_wait_for_the_vault(far: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answers = threading.Event(), threading.Event()
+
+    def of(_: Settings) -> Vault:
+        asked.set()
+        answers.wait(20)
+        raise Cannot("no answer")
+
+    monkeypatch.setattr(Vault, "of", of)
+    disk = VaultDisk(far)
+    with listening(far, disk, 0) as server:
+        threads = [threading.Thread(target=work) for work in (disk.ask, lambda: server.serve_forever(0.02))]
+        for thread in threads:
+            thread.start()
+        assert asked.wait(5)
+        began = time.monotonic()
+        url = f"http://127.0.0.1:{server.server_address[1]}/metrics"
+        answer = httpx.get(url, timeout=5, trust_env=False)
+        took = time.monotonic() - began
+        assert threads[0].is_alive(), "it still waits"
+        answers.set()
+        server.shutdown()
+        for thread in threads:
+            thread.join()
+    assert "drbackup_vault_expected 1.0" in answer.text
+    assert "drbackup_vault_used_bytes" not in answer.text
+    assert took < 2
+
+
+def test_the_key_that_the_vault_must_show_is_never_there_in_part(far: Settings) -> None:
+    """The figures' service writes it each minute, while a night's copies may read it."""
+    Vault.of(far)
+    path = far.state / "known_hosts"
+    first = path.stat().st_ino
+    Vault.of(far)
+    assert path.stat().st_ino != first, "another file has its name: the one that is being read stays whole"
+    assert path.read_text() == "[toxiproxy]:20022 ssh-ed25519 AAAA\n"
+    assert [each.name for each in far.state.iterdir()] == ["known_hosts"]
 
 
 def test_a_night_on_which_all_fails_names_each_and_goes_on(

@@ -162,6 +162,19 @@ def test_who_may_serve_is_read_by_those_whom_it_concerns_and_written_where_names
     }
 
 
+def test_what_is_remembered_of_the_backups_outlives_their_container() -> None:
+    """Made anew, it would forget what has failed, and since when a restore test is waited for."""
+    mounts = {
+        name: volume.partition(":")[2]
+        for name, spec in SERVICES.items()
+        for volume in spec.get("volumes", [])
+        if volume.startswith("backup-state:")
+    }
+    assert mounts == {"backup": str(Settings().state), "holder": "/hold/backup-state"}
+    assert "DRBACKUP_STATE" not in SERVICES["backup"]["environment"]
+    assert "name" not in COMPOSE["volumes"]["backup-state"], "each site has its own"
+
+
 def test_the_sites_meet_where_the_proxy_stands_and_nowhere_else() -> None:
     """A database on that network would be "postgres" to the other site's proxy too."""
     on_wan = {name for name, spec in SERVICES.items() if "wan" in spec.get("networks", [])}

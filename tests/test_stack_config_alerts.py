@@ -47,11 +47,13 @@ EXPECTED = {
     "BackupFailed": ("none", "backup"),
     "BackupTooOld": ("none", "backup"),
     "RestoreTestTooOld": ("none", "backup"),
+    "VerificationTooOld": ("none", "backup"),
     "BackupsGone": ("none", "backup"),
     "BackupServiceDown": ("none", "backup"),
     "ArchivingFailing": ("none", "database"),
     "VaultNotReceiving": ("none", "vault"),
     "VaultLagging": ("none", "vault"),
+    "VaultAlmostFull": ("none", "vault"),
     "Watchdog": ("none", "monitoring"),
 }
 
@@ -114,6 +116,13 @@ def test_what_is_computed_from_the_dashboard_is_exported_by_it() -> None:
     used = set(re.findall(r"\bdashboard_\w+", " ".join(rule["expr"] for rule in RULES.values())))
     assert used <= {name for metric in exported for name in (metric, f"{metric}_bucket")}
     assert used
+
+
+def test_what_is_computed_from_the_backups_figures_is_exported_by_them() -> None:
+    source = (ROOT / "stack/backup/drbackup/metrics.py").read_text("utf-8")
+    used = set(re.findall(r"\bdrbackup_\w+", " ".join(rule["expr"] for rule in RULES.values())))
+    assert used <= set(re.findall(r'"(drbackup_\w+)"', source))
+    assert {"drbackup_vault_used_bytes", "drbackup_vault_size_bytes"} <= used
 
 
 def test_every_job_that_a_rule_names_is_scraped() -> None:

@@ -1,9 +1,13 @@
-"""What monitoring reads: ``GET /metrics`` in Prometheus' text format, made for each request from what is on disk."""
+"""What monitoring reads: ``GET /metrics`` in Prometheus' text format, made for each request from what is on disk.
+
+But for how full the vault is: that is asked of the other site now and then, and no scrape waits for it.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -13,9 +17,11 @@ from pathlib import Path
 from drbackup import layout, report
 from drbackup.manifest import KINDS
 from drbackup.settings import Settings
-from drbackup.status import recorded
+from drbackup.status import in_words, recorded
+from drbackup.vault import Room, Vault
 
 PORT = 9101
+VAULT_EVERY_S = 60.0
 _Sample = tuple[str, str, float]
 _HELP = {
     "drbackup_backups": "How many backups of a kind there are that were finished.",
@@ -23,6 +29,8 @@ _HELP = {
     "drbackup_last_size_bytes": "Size of the newest backup of a kind.",
     "drbackup_last_run_failed": "1 when the last run of this kind of work failed.",
     "drbackup_vault_expected": "1 when backups and WAL are to be in a second site as well.",
+    "drbackup_vault_size_bytes": "Size of the disk that the vault lies on; nothing while it does not answer.",
+    "drbackup_vault_used_bytes": "How much of it is used.",
     "drbackup_watched_since_timestamp_seconds": "Since when backups are expected.",
     "drbackup_disk_used_ratio": "How full the volume is that holds this path.",
     "drbackup_disk_free_bytes": "What can still be written to it.",
@@ -36,19 +44,56 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """``drbackup metrics``: serve until the process is ended."""
-    since = _since(settings.state)
-    with ThreadingHTTPServer(("", options.port), partial(_Handler, settings, since)) as server:
+    disk = VaultDisk(settings)
+    if settings.vault:
+        threading.Thread(target=disk.keep_asking, name="vault-disk", daemon=True).start()
+    with listening(settings, disk, options.port) as server:
         server.serve_forever()
     return 0
 
 
-def text(settings: Settings, since: float) -> str:
+def listening(settings: Settings, disk: VaultDisk, port: int) -> ThreadingHTTPServer:
+    """A server that has not begun to answer; port 0 is one that is free."""
+    return ThreadingHTTPServer(("", port), partial(_Handler, settings, _since(settings.state), disk))
+
+
+class VaultDisk:
+    """How full the vault's disk is, as it last said.
+
+    A scrape has a second; over a line that is cut, the answer that does not come takes twenty.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._silent = False
+        self.room: Room | None = None
+        """None when the last question was not answered, and before the first was."""
+
+    def keep_asking(self) -> None:
+        """Ask every ``VAULT_EVERY_S`` seconds, until the process ends."""
+        while True:
+            self.ask()
+            time.sleep(VAULT_EVERY_S)
+
+    def ask(self) -> None:
+        """Ask once. Why there is no answer is said when it falls silent, and not again every minute."""
+        try:
+            self.room = Vault.of(self._settings).room()
+        except Exception as caught:  # noqa: BLE001 - whatever it meets, it must go on asking
+            self.room = None
+            if not self._silent:
+                report.say(f"metrics: the vault does not say how full it is: {in_words(caught)}")
+        self._silent = self.room is None
+
+
+def text(settings: Settings, since: float, vault: Room | None = None) -> str:
     """The answer to ``GET /metrics``.
 
     :param since: Unix time from which on backups are expected.
+    :param vault: its disk; None where it is not known.
     """
     lines, told = [], set()
-    for name, labels, value in sorted(_samples(settings, since)):
+    for name, labels, value in sorted((*_samples(settings, since), *_vault_samples(vault))):
         if name not in told:
             told.add(name)
             lines += [f"# HELP {name} {_HELP[name]}", f"# TYPE {name} gauge"]
@@ -79,6 +124,13 @@ def _samples(settings: Settings, since: float) -> Iterator[_Sample]:
             yield "drbackup_disk_free_bytes", f'path="{path}"', float(disk.f_bavail * disk.f_frsize)
 
 
+def _vault_samples(vault: Room | None) -> Iterator[_Sample]:
+    """Nothing of what is not known: 0 would be an empty disk."""
+    if vault is not None:
+        yield "drbackup_vault_size_bytes", "", float(vault.size)
+        yield "drbackup_vault_used_bytes", "", float(vault.used)
+
+
 def _since(state: Path) -> float:
     """When backups were first expected: kept, so that a restart does not forgive those that were missed."""
     kept = state / "since"
@@ -97,9 +149,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 5
 
-    def __init__(self, settings: Settings, since: float, *args: object) -> None:
+    def __init__(self, settings: Settings, since: float, disk: VaultDisk, *args: object) -> None:
         self._settings = settings
         self._since = since
+        self._disk = disk
         super().__init__(*args)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
@@ -108,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         try:
-            body = text(self._settings, self._since).encode()
+            body = text(self._settings, self._since, self._disk.room).encode()
         except (OSError, ValueError) as error:
             report.say(f"metrics: {error}")
             self.send_error(503)

@@ -22,7 +22,7 @@ class Settings:
     :param age_recipient: public key that backups are encrypted for; empty: they are not.
     :param age_identity: file of the private key, for reading them again; None where only backups are made.
     :param scratch: where a base backup is unpacked to be checked: not the backups' own volume, which it would fill.
-    :param state: where it is kept how the last runs ended: not on the backups' volume either.
+    :param state: where it is kept how the last runs ended: not on the backups' volume either, but on one of its own.
     :param config: what a config backup is made of, mounted read-only.
     :param site: this one's name.
     :param witness: a file that names the site which may serve; not there: nobody has ever failed over.

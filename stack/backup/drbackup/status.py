@@ -1,4 +1,7 @@
-"""How the last run of each kind of work ended: kept off the backups' volume, which may be what is full."""
+"""How the last run of each kind of work ended: kept off the backups' volume, which may be what is full.
+
+It outlives the container: a failure is over when the work is done, not when the image is another.
+"""
 
 from __future__ import annotations
 

@@ -26,6 +26,14 @@ _LISTED = ("--files-from-raw", "-")
 
 
 @dataclass(frozen=True)
+class Room:
+    """The disk that the vault lies on, in bytes."""
+
+    size: int
+    used: int
+
+
+@dataclass(frozen=True)
 class Vault:
     """Paths are relative to the vault's root. Every method raises :class:`Cannot` when the vault does not answer."""
 
@@ -71,6 +79,17 @@ class Vault:
             "lsjson", "--recursive", "--files-only", "--no-modtime", *_NOT_HIDDEN, self._at()
         )
         return {item["Path"]: item["Size"] for item in json.loads(listed)}
+
+    def room(self) -> Room:
+        """How large its disk is, and how much of that is used.
+
+        :raises Cannot: also when it does not tell: a server of SFTP need not.
+        """
+        told = json.loads(self._rclone("about", "--json", self._at()))
+        size, used = told.get("total"), told.get("used")
+        if not size or used is None:
+            raise Cannot("the vault does not tell how full its disk is")
+        return Room(size, used)
 
     def manifests(self, into: Path) -> None:
         """Fetch every manifest, under its own path."""
@@ -146,7 +165,10 @@ class Vault:
 
 
 def _known_hosts(settings: Settings, host: str, port: int) -> Path:
-    """A file that says which key the vault must show, by whatever name or proxy it is reached."""
+    """A file that says which key the vault must show, by whatever name or proxy it is reached.
+
+    Another process may be reading it just now: it is never there in part.
+    """
     try:
         key = settings.ssh_key.with_name("host.pub").read_text(encoding="ascii")
     except FileNotFoundError:
@@ -155,5 +177,6 @@ def _known_hosts(settings: Settings, host: str, port: int) -> Path:
         ) from None
     settings.state.mkdir(parents=True, exist_ok=True)
     path = settings.state / "known_hosts"
-    path.write_text(f"{host if port == 22 else f'[{host}]:{port}'} {key}", encoding="ascii")
-    return path
+    new = settings.state / f".known_hosts.{os.getpid()}"
+    new.write_text(f"{host if port == 22 else f'[{host}]:{port}'} {key}", encoding="ascii")
+    return new.replace(path)
