@@ -17,6 +17,7 @@ from drbackup.contents import connect, tables
 from drbackup.manifest import Manifest
 from psycopg import sql
 
+from chaos.pause_container import PauseContainer
 from plan.errors import UserError
 from recovery.handed_over import check_handed_over
 from recovery.restore_cache import restore_cache
@@ -121,7 +122,7 @@ def test_a_dump_that_failed_says_so_and_leaves_nothing(sites: Sites, pg_dump: st
 def test_a_night_without_a_database_says_so_makes_the_rest_and_removes_nothing(sites: Sites) -> None:
     sites.backup("sh", "-c", "mkdir -p /backups/postgresql; touch /backups/postgresql/.partial.killed")
     before = set(names(sites, "postgresql")) - {".partial.killed"}
-    sites.a.container("postgres").pause()
+    PauseContainer(sites.a, "postgres").inject()
     try:
         done = sites.backup(NIGHTLY)
     finally:
@@ -241,7 +242,7 @@ def test_what_has_rotted_here_does_not_get_its_name_there(sites: Sites) -> None:
 
 
 def test_a_vault_that_cannot_be_reached_fails_the_night(sites: Sites) -> None:
-    sites.b.container("vault").pause()
+    PauseContainer(sites.b, "vault").inject()
     try:
         done = sites.backup("drbackup", "offsite")
     finally:

@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from chaos.fill_memory import FillMemory
+from chaos.pause_container import PauseContainer
 from stack.execution import execute
 from stack.stack import Stack
 from stack.wait import wait_until
@@ -277,7 +278,7 @@ def test_a_store_that_stops_answering_holds_nobody_up(
     shop: Stack, client: httpx.Client, service: str
 ) -> None:
     asked = [lambda: sell(client), lambda: client.get("/api/summary"), lambda: client.get("/api/health")]
-    shop.container(service).pause()
+    PauseContainer(shop, service).inject()
     try:
         for _ in range(5):
             for ask in asked:

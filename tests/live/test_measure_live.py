@@ -13,6 +13,7 @@ import httpx
 import psycopg
 import pytest
 
+from chaos.pause_container import PauseContainer
 from measure import baseline, ledger, load, observation, survivors
 from measure.compare import database_load, rows_per_second
 from measure.notifications import Notifications
@@ -174,7 +175,7 @@ def test_a_database_that_is_mistreated(shop: Stack, measured: Measured) -> None:
         )
         measured.wait_fates("sql", "ok", 5)
         # A frozen server acknowledges packets and answers nothing: only our own time-out ends the wait.
-        shop.container("postgres").pause()
+        PauseContainer(shop, "postgres").inject()
         try:
             measured.wait_fates("sql", "info", 1)
             measured.wait_fates("sql", "fail", 1)

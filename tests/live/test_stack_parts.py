@@ -14,6 +14,7 @@ import httpx
 import psycopg
 import pytest
 
+from chaos.pause_container import PauseContainer
 from stack.stack import Stack
 from stack.wait import wait_until
 from tests.live.whole_stack import whole_stack
@@ -92,7 +93,7 @@ def test_the_edge_gives_up_on_a_dashboard_that_hangs_and_repeats_nothing(
     stack: Stack, edge: httpx.Client
 ) -> None:
     client_id = f"api-{secrets.token_hex(8)}"
-    stack.container("dashboard").pause()
+    PauseContainer(stack, "dashboard").inject()
     try:
         began = time.monotonic()
         answer = edge.post("/api/sales", json={"client_id": client_id, "product_id": 1, "quantity": 1})
