@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from measure.jsonl import LineReader
 
 KINDS = ("health", "read", "write")
 """The kinds of probes: ``write`` is a sale and its read-back."""
+
+DISTURBED_S = 0.05  # a tick of the observer's clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,9 @@ class Observation:
         first = bisect.bisect_left(probes, start, key=lambda probe: probe.t)
         return probes[first : bisect.bisect_left(probes, end, key=lambda probe: probe.t)]
 
-    def own_time(self, probes: Iterable[Probe]) -> list[Probe]:
-        """The probes as long as the service took: without the time for which the observer stood still meanwhile."""
-        return [replace(each, latency=each.latency - self._stood_still(each.t, each.seen)) for each in probes]
+    def undisturbed(self, probes: Iterable[Probe]) -> list[Probe]:
+        """The probes whose latency tells of the service: while the others were under way, the observer stood still."""
+        return [each for each in probes if self._stood_still(each.t, each.seen) < DISTURBED_S]
 
     def _stood_still(self, start: float, end: float) -> float:
         first = bisect.bisect_left(self.stalls, start, key=lambda stall: stall.end)

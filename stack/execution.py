@@ -7,7 +7,6 @@ output that looks like an answer (https://github.com/docker/docker-py/issues/333
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,9 +15,8 @@ from docker.errors import create_api_error_from_http_exception
 from docker.models.containers import Container
 
 _ANSWER_S = 30.0
-_FRAME = struct.Struct(
-    ">BxxxL"
-)  # stdout or stderr, and the length of what follows: Docker Engine API, ContainerAttach
+# Bytes before each piece of output: which stream, and in the last four its length (Docker Engine API, ContainerAttach).
+_HEADER = 8
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,8 @@ def execute(container: Container, argv: Sequence[str], timeout_s: float, user: s
 
     :param timeout_s: seconds; the exit status is 124 or 137 when it took longer.
     :raises docker.errors.APIError: when the engine refuses, as for a container that is not running.
-    :raises requests.exceptions.RequestException: when the engine does not answer for that long and 30 s more.
+    :raises requests.exceptions.RequestException: when the engine does not answer for that long and 30 s more, or
+        breaks off.
     """
     if container.client is None:
         raise ValueError(f"{container.name} belongs to no engine")
@@ -60,7 +59,8 @@ def execute(container: Container, argv: Sequence[str], timeout_s: float, user: s
 def _frames(stream: bytes) -> Iterator[bytes]:
     at = 0
     while at < len(stream):
-        _, length = _FRAME.unpack_from(stream, at)
-        at += _FRAME.size
-        yield stream[at : at + length]
-        at += length
+        length = int.from_bytes(stream[at + 4 : at + _HEADER], "big")
+        at += _HEADER + length
+        if at > len(stream):
+            raise requests.ConnectionError("the engine broke off in the middle of what a command has printed")
+        yield stream[at - length : at]

@@ -139,6 +139,18 @@ def test_log_that_the_vault_has_not_whole_is_sent(archive: Settings, vault: Path
     assert there[1].read_bytes() == (archive.wal_archive / there[1].name).read_bytes()
 
 
+@pytest.mark.parametrize("size", [0, SEGMENT // 2])
+def test_a_segment_that_is_damaged_here_is_not_sent_over_the_one_there(
+    archive: Settings, vault: Path, size: int
+) -> None:
+    offsite.copy(archive)
+    whole = (copy := vault / "wal" / segment_name(1, 4, SEGMENT)).read_bytes()
+    (archive.wal_archive / copy.name).write_bytes(whole[:size])
+    with pytest.raises(Bad, match=f"in this site's archive {copy.name} has {size} bytes .*: it is not sent"):
+        offsite.copy(archive)
+    assert copy.read_bytes() == whole
+
+
 def test_log_of_other_content_is_told_and_left_as_it_is(archive: Settings, vault: Path) -> None:
     """Neither of the two says which is the damaged one."""
     offsite.copy(archive)

@@ -240,6 +240,9 @@ def test_a_timeline_of_which_nothing_is_there_yet_is_followed_to_its_branch(
         (1, 4, None),
         (1, 5, 5 * SEGMENT + 100),
     ]
+    assert route.lost.startswith(
+        "of timeline 2 no log is there yet: what was written since it began at 0/500064"
+    )
 
 
 def test_a_branch_where_a_segment_ends_needs_nothing_of_the_next(tmp_path: Path) -> None:

@@ -18,21 +18,21 @@ def observed(*probes: tuple[float, float], ticks: tuple[tuple[float, float], ...
 
 
 @pytest.mark.parametrize(
-    ("ticks", "own"),
+    ("ticks", "counts"),
     [
-        ((), 1.0),
-        (((9.9, 0.5), (11.6, 0.5)), 1.0),  # before it and after it
-        (((10.6, 0.5),), 0.5),
-        (((10.2, 0.5),), 0.8),  # from before it began
-        (((11.3, 0.5),), 0.8),  # until after its end
-        (((10.3, 0.2), (10.9, 0.4)), 0.4),
-        (((11.5, 2.0),), 0.0),
+        ((), True),
+        (((9.9, 0.5), (11.6, 0.5)), True),  # before it and after it
+        (((10.6, 0.5),), False),
+        (((10.2, 0.5),), False),  # from before it began
+        (((11.3, 0.5),), False),  # until after its end
+        (((10.3, 0.03), (10.9, 0.03)), False),
+        (((10.3, 0.03),), True),
+        (((11.5, 2.0),), False),
     ],
 )
-def test_the_time_for_which_the_observer_stood_still_is_not_the_services(
-    ticks: tuple[tuple[float, float], ...], own: float
+def test_a_probe_during_which_the_observer_stood_still_does_not_tell_of_the_service(
+    ticks: tuple[tuple[float, float], ...], counts: bool
 ) -> None:
     observation = observed((10.0, 1.0), ticks=ticks)
-    [probe] = observation.own_time(observation.probes["read"])
-    assert probe.latency == pytest.approx(own)
-    assert (probe.t, probe.outcome) == (10.0, "ok")
+    probes = observation.probes["read"]
+    assert observation.undisturbed(probes) == (probes if counts else [])

@@ -12,6 +12,7 @@ from typing import Any
 import docker
 import docker.errors
 import pytest
+import requests
 from docker.models.containers import Container
 
 from stack.execution import ExecResult, execute
@@ -90,6 +91,13 @@ def test_output_that_comes_with_the_header_is_not_lost(container: Container, eng
 def test_a_command_may_print_nothing(container: Container, engine: Engine) -> None:
     engine.printed = b""
     assert execute(container, ["true"], 5) == ExecResult(3, "")
+
+
+@pytest.mark.parametrize("whole", [-1, 12, 6])
+def test_output_that_breaks_off_is_no_answer(container: Container, engine: Engine, whole: int) -> None:
+    engine.printed = engine.printed[:whole]
+    with pytest.raises(requests.ConnectionError, match="broke off"):
+        execute(container, ["true"], 5)
 
 
 def test_what_the_engine_refuses_is_its_error(container: Container, engine: Engine) -> None:

@@ -106,6 +106,8 @@ def _lay_one(
         route = Route(manifest.timeline or 1, (), None)
     except NoWay as error:
         raise Bad(f"{error.fault}: from {base.path.name}: {error}") from error
+    if route.lost:
+        say(route.lost)
     say(f"unpacking {base.path.name} ({size(manifest.bytes)}), then {len(route.segments)} segment(s) of WAL")
     try:
         with ThreadPoolExecutor(1) as beside:
@@ -192,8 +194,9 @@ def _lay_log(growing: Path, route: Route, log: Inventory) -> None:
         shutil.copyfile(segment.path, folder / segment.name)
         if segment.left is not None:
             os.truncate(folder / segment.name, segment.left % log.segment_size)
-        # The server takes a segment at its full size only.
-        os.truncate(folder / segment.name, log.segment_size)
+        if segment.partial or segment.left is not None:
+            # The server takes a segment at its full size only.
+            os.truncate(folder / segment.name, log.segment_size)
     for path in log.history_files.values():
         shutil.copyfile(path, folder / path.name)
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -102,10 +103,16 @@ def read(path: Path) -> Manifest:
     :raises ManifestError: when there is none that can be read.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        found = path.stat()
+        return _read_once(path, found.st_ino, found.st_mtime_ns, found.st_size)
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path.name} cannot be read: {error}") from error
-    return Manifest.from_json(text, path.name)
+
+
+@lru_cache(maxsize=1024)
+def _read_once(path: Path, inode: int, mtime_ns: int, size: int) -> Manifest:
+    """Read a file once, as long as it is the same: monitoring asks each second, and many tables take their time."""
+    return Manifest.from_json(path.read_text(encoding="utf-8"), path.name)
 
 
 def _utc(value: object) -> str:

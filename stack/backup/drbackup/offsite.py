@@ -21,7 +21,7 @@ from drbackup.settings import Settings
 from drbackup.status import remembered
 from drbackup.vault import Vault
 from drbackup.verify_wal import route_of
-from drbackup.wal import NoWay, take_stock
+from drbackup.wal import NoWay, check_segment, take_stock
 
 WAL = "wal"
 
@@ -64,7 +64,7 @@ def copy(settings: Settings, *, everything: bool = False) -> None:
     for each in known:
         differ = spoiled.get(each.path)
         if differ and each.manifest and (here := differs(each.path, each.manifest)):
-            bad.append(f"{differ}; and on this site {here}")
+            bad.append(f"in the vault {differ}; and on this site {here}")
         elif differ:
             report.say(f"offsite: in the vault {differ}: it is sent again")
             again.append(each)
@@ -72,7 +72,7 @@ def copy(settings: Settings, *, everything: bool = False) -> None:
         bad += _send(settings, vault, [*new, *again])
     bad += _fill_log(settings, vault, there, everything)
     if bad:
-        raise Bad(f"in the vault: {'; '.join(dict.fromkeys(bad))}")
+        raise Bad("; ".join(dict.fromkeys(bad)))
     report.say(f"offsite: {len(new)} new, {len(known)} there before")
 
 
@@ -86,27 +86,28 @@ def _fill_log(settings: Settings, vault: Vault, there: Mapping[str, int], everyt
 
     :returns: what is wrong with which; none is there then.
     """
-    archived = _rolled_forward(settings)
+    archived, bad = _rolled_forward(settings)
     missing = _missing(archived, there)
     if missing:
         # The backups took a while to send: what was received meanwhile is there now.
         missing = _missing(archived, vault.sizes())
-    differ = _other_content(vault, [each for each in archived if each not in missing]) if everything else []
+    if everything:
+        bad += _other_content(vault, [each for each in archived if each not in missing])
     if not missing:
-        return differ
+        return bad
     paths = [f"{WAL}/{path.name}" for path in missing]
     vault.discard()
     vault.upload(settings.wal_archive, [path.name for path in missing], WAL)
     expected = {name: (0, sha256(path)) for name, path in zip(paths, missing, strict=True)}
     if spoiled := digests_differ(expected, vault.sha256(paths, incoming=True)):
         vault.discard()
-        return [*differ, spoiled]
+        return [*bad, spoiled]
     refuse_unless_active(settings)
     vault.publish(paths)
     report.say(
         f"offsite: {len(paths)} segment(s) of WAL that the vault lacked, or had in part: {missing[0].name}, …"
     )
-    return differ
+    return bad
 
 
 def _missing(archived: list[Path], there: Mapping[str, int]) -> list[Path]:
@@ -129,15 +130,24 @@ def _other_content(vault: Vault, archived: list[Path]) -> list[str]:
     ]
 
 
-def _rolled_forward(settings: Settings) -> list[Path]:
-    """The archived log that some base is rolled forward by."""
+def _rolled_forward(settings: Settings) -> tuple[list[Path], list[str]]:
+    """The archived log that some base is rolled forward by, whole segments alone; and what is wrong with which."""
     log = take_stock([settings.wal_archive])
     found: dict[str, Path] = {}
+    bad: dict[str, str] = {}
     for base in layout.listing(settings.root, "base"):
-        if base.manifest:
-            with suppress(NoWay):
-                found |= {each.name: each.path for each in route_of(base.manifest, log).segments}
-    return [found[name] for name in sorted(found)]
+        if base.manifest is None:
+            continue
+        with suppress(NoWay):
+            for each in route_of(base.manifest, log).segments:
+                if each.partial or each.left is not None:
+                    continue  # the receiver's own; or undone in part
+                try:
+                    check_segment(each, log, base.manifest.system_identifier)
+                    found[each.name] = each.path
+                except NoWay as error:
+                    bad[each.name] = f"in this site's archive {error}: it is not sent"
+    return [found[name] for name in sorted(found)], list(bad.values())
 
 
 def files_of(backup: Backup) -> dict[str, tuple[int, str]]:

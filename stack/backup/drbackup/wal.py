@@ -99,7 +99,9 @@ class Inventory:
 
 
 def take_stock(folders: Iterable[Path], timeline: int | None = None) -> Inventory:
-    """What lies in ``folders``; what is in an earlier one goes before the same in a later one, unless it is damaged.
+    """What lies in ``folders``; what is in an earlier one goes before the same in a later one.
+
+    Not where its size or its first page is wrong, and the other's are not.
 
     Hidden files are somebody's unfinished work. The segment size is that of most complete segments.
 
@@ -170,6 +172,17 @@ class Route:
     def newest(self) -> str:
         """The newest segment's file name, for people; that there is none, where the base's own log is all."""
         return self.segments[-1].path.name if self.segments else "the end of the base itself"
+
+    @property
+    def lost(self) -> str:
+        """What of the newest timeline is not there, where that is all of it; empty where it is."""
+        left = self.segments[-1].left if self.segments else None
+        if left is None:
+            return ""
+        return (
+            f"of timeline {self.timeline} no log is there yet: what was written since it began at {format_lsn(left)}"
+            " is not in this"
+        )
 
 
 def find_route(log: Inventory, timeline: int, after: int) -> Route:

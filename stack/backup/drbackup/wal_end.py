@@ -2,7 +2,7 @@
 
 Damage within the log looks to a recovery as if the log ended there: it goes no further, and says that all is well.
 A record that is whole, and lies beyond the place where a recovery ended, tells of it. Of the very last record alone,
-and of a last page that has lost its header, nobody can say whether it is damaged or was still on its way.
+and of a page that it is on and that has lost its header, nobody can say whether it is damaged or was still on its way.
 
 The layout is that of PostgreSQL's ``access/xlog_internal.h`` and ``access/xlogrecord.h``: each page begins with a
 header that names its own position; a record begins at a multiple of eight bytes, goes on behind the next page's header
