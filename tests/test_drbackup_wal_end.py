@@ -69,7 +69,7 @@ class Written:
 LENGTHS = st.one_of(st.integers(24, 300), st.integers(PAGE - 100, PAGE + 100), st.integers(24, 4 * PAGE))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(lengths=st.lists(LENGTHS, min_size=1, max_size=60), share=st.floats(0, 1))
 @example(lengths=[100, PAGE - 40 - 104, 50], share=1.0)  # a record that ends where its page does
 @example(lengths=[100, 3 * PAGE, 24], share=0.5)  # nothing begins in the newest page
@@ -85,7 +85,7 @@ def test_it_is_the_end_of_the_newest_record_that_is_whole(
     assert least_end(log.files(tmp_path, received), SEGMENT) == (whole[-1] if whole else 0)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(lengths=st.lists(LENGTHS, min_size=2, max_size=60), data=st.data())
 def test_a_recovery_that_damage_has_stopped_does_not_come_so_far(
     tmp_path: Path, lengths: list[int], data: st.DataObject
