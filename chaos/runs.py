@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stack.wait import wait_until
+from stack.lock import held, taken
 
 LOCK = ".lock"
 KEPT = "kept"
@@ -22,7 +22,7 @@ def is_alive(run_dir: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _taken(lock, fcntl.LOCK_SH)
+        return not taken(lock, fcntl.LOCK_SH)
     finally:
         os.close(lock)
 
@@ -35,7 +35,7 @@ def in_use(run_dir: Path) -> Iterator[None]:
     """
     lock = os.open(run_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        _taken(lock, fcntl.LOCK_EX)
+        taken(lock)
         yield
     finally:
         os.close(lock)
@@ -52,21 +52,7 @@ def healing(run_dir: Path, timeout_s: float) -> Iterator[None]:
 
     :raises stack.wait.NotReached: when somebody else is at it for longer than ``timeout_s``.
     """
-    lock = os.open(run_dir / HEALING, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        wait_until(
-            lambda: _taken(lock, fcntl.LOCK_EX),
-            timeout_s=timeout_s,
-            what=f"nobody else heals {run_dir.name}",
-        )
+    lock = run_dir / HEALING
+    lock.touch(mode=0o644)
+    with held(lock, timeout_s, f"nobody else heals {run_dir.name}"):
         yield
-    finally:
-        os.close(lock)
-
-
-def _taken(lock: int, kind: int) -> bool:
-    try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -13,7 +13,8 @@ from measure.jsonl import LineReader
 KINDS = ("health", "read", "write")
 """The kinds of probes: ``write`` is a sale and its read-back."""
 
-DISTURBED_S = 0.05  # a tick of the observer's clock
+TICK_S = 0.05
+"""How often the observer looks at its own clock: shorter, it has not stood still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Observation:
 
     def undisturbed(self, probes: Iterable[Probe]) -> list[Probe]:
         """The probes whose latency tells of the service: while the others were under way, the observer stood still."""
-        return [each for each in probes if self._stood_still(each.t, each.seen) < DISTURBED_S]
+        return [each for each in probes if self._stood_still(each.t, each.seen) < TICK_S]
 
     def _stood_still(self, start: float, end: float) -> float:
         first = bisect.bisect_left(self.stalls, start, key=lambda stall: stall.end)

@@ -29,11 +29,10 @@ from measure.exchange import Answer, BrokenAnswerError, Endpoint, NotSentError
 from measure.history import Fate, History, fate_of_status
 from measure.jsonl import LineWriter
 from measure.names import Names
+from measure.observation import TICK_S
 from measure.openloop import OpenLoop, cost, stop_signals, tick
 from measure.sale import Sale
 from stack import environment
-
-TICK_S = 0.05
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,9 @@ loses what had not left the site (PostgreSQL manual, "Continuous Archiving and P
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from typing import LiteralString, cast
 
@@ -31,6 +29,7 @@ from recovery.answers import answer_of
 from recovery.database import ask_database
 from recovery.volumes import volume_at
 from stack.compose import ComposeError
+from stack.lock import held
 from stack.stack import SITE_LABEL, Stack
 from stack.wait import NotReached, wait_until
 
@@ -54,7 +53,7 @@ REPLAY_TIMEOUT_S = 6 * 3600.0
 TIMEOUT_S = LAY_OUT_TIMEOUT_S + REPLAY_TIMEOUT_S
 HEALTH_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60  # a server that is stopped in order hands its log over
-DYING_S = 3
+DYING_S = 3  # one that was just killed may not be quite gone
 DEATHS = 3  # of a server that is started again each time: what it cannot replay now, it never can
 
 
@@ -80,39 +79,27 @@ def restore(
     :raises stack.compose.ComposeError: when a command fails, with its words, or the log is not replayed in time.
     """
     _check_moment(to)
-    with _held(stack):
+    with _alone(stack):
         least_end = _replace(stack, to, say, without_vault, timeline)
         _check_end(stack, least_end)
         return [str(keeper.labels[KEEPS_LABEL]) for keeper in _keepers(stack)]
 
 
 @contextmanager
-def _held(stack: Stack) -> Iterator[None]:
+def _alone(stack: Stack) -> Iterator[None]:
     """Hold the stack for one restore: two at once would each take the other's volume for its own.
 
     :raises UserError: when another one holds it.
     """
-    descriptor = os.open(stack.run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-
-    def lock() -> bool:
+    with ExitStack() as locks:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    try:
-        try:
-            # One that was just killed may not be quite gone.
-            wait_until(lock, timeout_s=DYING_S, what="nobody else restores")
+            locks.enter_context(held(stack.run_dir, DYING_S, "nobody else restores"))
         except NotReached:
             raise UserError(
                 f"another restore of the stack in {stack.run_dir} is at work: nothing was done",
                 "wait for it, or end it first",
             ) from None
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _replace(

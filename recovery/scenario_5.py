@@ -52,6 +52,7 @@ def runbook(plan: Plan) -> Runbook:
 def failback(plan: Plan) -> Runbook:
     """The way back, carried out in the site that was lost, while the other one serves."""
     timeout_s = plan.drill.step_timeout.total_seconds()
+    request_s = plan.drill.request_timeout.total_seconds()
     leave = (
         Step(
             "Failback",
@@ -106,7 +107,7 @@ def failback(plan: Plan) -> Runbook:
                     plan.drill.deploy_timeout.total_seconds(),
                     # That this site answers is not enough: its data may be wrong, or clients not yet sent to it.
                     only_recovered=True,
-                    when=Condition("once this site serves", partial(_serves_not, plan)),
+                    when=Condition("once this site serves", partial(_serves_not, request_s)),
                 ),
             ),
         ),
@@ -236,7 +237,6 @@ def _nothing_left(timeout_s: float, hands: Hands) -> str:
     return "" if _ID.search(seen.output) else "nothing is left"
 
 
-def _serves_not(plan: Plan, hands: Hands) -> str:
+def _serves_not(timeout_s: float, hands: Hands) -> str:
     """Why the other site must not be given up yet."""
-    asked = hands.run(_HEALTH, plan.drill.request_timeout.total_seconds())
-    return "" if asked.ok else "this site does not serve: nothing is removed"
+    return "" if hands.run(_HEALTH, timeout_s).ok else "this site does not serve: nothing is removed"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tarfile
 import threading
@@ -28,6 +27,7 @@ from drbackup.vault import Room, Vault
 
 from tests.backup_files import made
 from tests.backup_samples import END, compressed, dump_text, write_dump
+from tests.stand_in import stand_in
 
 
 @pytest.fixture
@@ -105,11 +105,7 @@ def far(settings: Settings, tmp_path: Path) -> Settings:
 @pytest.fixture
 def rclone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In the place of rclone, to be written: a program."""
-    (tmp_path / "bin").mkdir()
-    path = tmp_path / "bin" / "rclone"
-    path.touch(mode=0o755)
-    monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
-    return path
+    return stand_in(tmp_path, monkeypatch, "rclone")
 
 
 def of_the_vaults_disk(settings: Settings, disk: VaultDisk) -> list[str]:
@@ -278,11 +274,7 @@ def no_server() -> Iterator[None]:
 @pytest.fixture
 def psql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In the place of psql, to be written: a program."""
-    (tmp_path / "bin").mkdir()
-    path = tmp_path / "bin" / "psql"
-    path.touch(mode=0o755)
-    monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
-    return path
+    return stand_in(tmp_path, monkeypatch, "psql")
 
 
 @pytest.mark.parametrize("end", [END, ""], ids=["whole", "cut off"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from drbackup.server import Server
 from drbackup.settings import Settings
 
 from tests.backup_samples import LAST_NIGHT, dump_text
+from tests.stand_in import stand_in
 
 KEY = "index public.sales_pkey"
 CHECK = "constraint public.sales.sales_quantity_check"
@@ -126,14 +126,10 @@ def test_of_a_sequence_is_kept_what_it_gives_next(last: tuple[int, bool], step: 
 @pytest.fixture
 def pg_dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In the place of pg_dump: writes a dump, and its arguments to the file that is returned."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    (folder / "dump.sql").write_text(dump_text())
-    program = folder / "pg_dump"
-    program.write_text(f'#!/bin/sh\necho "$@" >{folder}/arguments\nexec cat {folder}/dump.sql\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    return folder / "arguments"
+    (tmp_path / "dump.sql").write_text(dump_text())
+    script = f'#!/bin/sh\necho "$@" >{tmp_path}/arguments\nexec cat {tmp_path}/dump.sql\n'
+    stand_in(tmp_path, monkeypatch, "pg_dump", script)
+    return tmp_path / "arguments"
 
 
 def test_a_dump_keeps_what_its_snapshot_has_and_sequences_before_pg_dump_reads_them(

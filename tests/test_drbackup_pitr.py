@@ -36,6 +36,7 @@ from tests.backup_samples import (
     write_manifest,
     write_segment,
 )
+from tests.stand_in import stand_in
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-11-24", "2026-11-24T12:00:00", "2026-11-24 12:00:00"])
@@ -138,11 +139,8 @@ def test_the_partial_segment_lies_under_its_real_name(root: Path) -> None:
 
 
 def test_all_of_it_is_on_disk_before_it_counts_as_done(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = root / "bin" / "sync"
-    fake.parent.mkdir()
-    fake.write_text(f'#!/bin/sh\n{{ echo "$*"; ls -A {root / "into"}; }} >>{root / "synced"}\n')
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    script = f'#!/bin/sh\n{{ echo "$*"; ls -A {root / "into"}; }} >>{root / "synced"}\n'
+    stand_in(root, monkeypatch, "sync", script)
     into = laid_out(root)
     options, *there = (root / "synced").read_text().splitlines()
     assert options == f"--file-system {into}"

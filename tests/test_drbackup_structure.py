@@ -19,6 +19,7 @@ from drbackup.settings import Settings
 from drbackup.verify_restore import restore_newest
 
 from tests.backup_samples import compressed, dump_text, write_base, write_dump
+from tests.stand_in import stand_in
 
 COMPLAINT = """heap table "minimarket.public.sales", block 7, offset 3:
     xmin 4242 equals or exceeds next valid transaction ID
@@ -32,25 +33,26 @@ TOLD = (
 
 
 class Amcheck:
-    """A fake pg_amcheck, first on PATH."""
+    """A fake pg_amcheck, first on PATH.
 
-    def __init__(self, folder: Path) -> None:
+    :param folder: for what it says, and what it was called with.
+    """
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._folder = folder
+        self._monkeypatch = monkeypatch
 
     def says(self, status: int, out: str = "", error: str = "") -> None:
         """From now on it ends with that exit status, and says that."""
         for name, words in (("out", out), ("error", error)):
             (self._folder / name).write_text(words)
-        fake = self._folder / "pg_amcheck"
-        fake.write_text(
-            f"""#!/bin/sh
+        script = f"""#!/bin/sh
 printf '%s\\n' "$@" >{self._folder}/options
 cat {self._folder}/out
 cat {self._folder}/error >&2
 exit {status}
 """
-        )
-        fake.chmod(0o755)
+        stand_in(self._folder, self._monkeypatch, "pg_amcheck", script)
 
     @property
     def options(self) -> list[str]:
@@ -60,12 +62,9 @@ exit {status}
 
 @pytest.fixture
 def amcheck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Amcheck:
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     # As ourselves, whoever that is: the server's user may not look into this folder.
     monkeypatch.setattr(scratch, "_account", lambda: None)
-    return Amcheck(folder)
+    return Amcheck(tmp_path, monkeypatch)
 
 
 SERVER = Server(Path("/nowhere/sockets"), Path("/nowhere/log"))

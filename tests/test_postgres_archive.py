@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.stand_in import stand_in
+
 SCRIPT = Path(__file__).parent.parent / "stack" / "postgres" / "archive_wal.sh"
 NAME = "000000010000000000000001"
 # Notes what it is to sync, and what the archive has by then.
@@ -86,11 +88,8 @@ def test_what_is_not_there_is_not_archived(segment: Path, archive: Path, missing
 def synced(tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where each sync is noted."""
     log = tmp_path / "synced"
-    fake = tmp_path / "bin" / "sync"
-    fake.parent.mkdir()
-    fake.write_text(SYNC.format(archive=archive, log=log, sync=shutil.which("sync")))
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    script = SYNC.format(archive=archive, log=log, sync=shutil.which("sync"))
+    stand_in(tmp_path, monkeypatch, "sync", script)
     return log
 
 

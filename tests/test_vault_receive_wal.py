@@ -33,6 +33,7 @@ CAT = """#!/bin/sh
 [ "$*" != {0}/active-site ] || echo "$*" >>{0}/looks
 exec {1} "$@"
 """
+LOOK_S = 0.1
 SLOW_S = 60  # for what takes a few seconds at most, however slow the machine
 
 
@@ -61,7 +62,8 @@ def running(folder: Path) -> Iterator[subprocess.Popen[str]]:
     environment = {
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
         "VAULT_WAL_SOURCE": "host=proxy-%s port=25432 user=postgres",
-        "VAULT_WAL_PATIENCE": "1" if (folder / "deaf").exists() else f"{SLOW_S}",
+        "VAULT_WAL_LOOK": f"{LOOK_S}",
+        "VAULT_WAL_PATIENCE": "1" if (folder / "deaf").exists() else f"{SLOW_S / LOOK_S:.0f}",
         "WITNESS": str(folder / "active-site"),
     }
     with subprocess.Popen(

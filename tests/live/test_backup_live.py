@@ -19,16 +19,16 @@ from psycopg import sql
 
 from chaos.pause_container import PauseContainer
 from plan.errors import UserError
+from recovery.backup_schedule import FOLDERS
 from recovery.handed_over import check_handed_over
 from recovery.restore_cache import restore_cache
 from stack.wait import wait_until
+from tests.live.beside import beside
 from tests.live.two_sites import NIGHTLY, Sites, ask, execute, night, sites, vault_has_all
 
 __all__ = ["night", "sites"]  # fixtures
 
 pytestmark = pytest.mark.live
-
-FOLDERS = ("postgresql", "base", "redis", "config")
 
 
 def names(sites: Sites, folder: str) -> list[str]:
@@ -51,9 +51,8 @@ def drop(sites: Sites, database: str) -> None:
 @contextmanager
 def sales(sites: Sites) -> Iterator[None]:
     """Sales for as long as it lasts, as many as one client can make."""
-    stop = threading.Event()
 
-    def sell() -> None:
+    def sell(stop: threading.Event) -> None:
         with psycopg.connect(sites.a.dsn(), autocommit=True) as connection:
             number = 0
             while not stop.is_set():
@@ -63,13 +62,8 @@ def sales(sites: Sites) -> Iterator[None]:
                     (f"during-{time.time_ns()}-{number}",),
                 )
 
-    thread = threading.Thread(target=sell)
-    thread.start()
-    try:
+    with beside(sell):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_a_dump_made_under_load_holds_exactly_what_its_manifest_tells_of(sites: Sites) -> None:
@@ -204,8 +198,8 @@ def test_a_night_is_in_the_vault_and_a_copy_that_rots_there_is_noticed(sites: Si
     done = sites.backup(NIGHTLY)
     assert done.exit_code == 0, done.output
     tree = "cd {} && find {} -type f -exec sha256sum {{}} + | sort -k 2"
-    here = sites.backup("sh", "-c", tree.format("/backups", " ".join(FOLDERS))).output
-    there = sites.vault("sh", "-c", tree.format("/vault", " ".join(FOLDERS))).output
+    here = sites.backup("sh", "-c", tree.format("/backups", " ".join(FOLDERS.values()))).output
+    there = sites.vault("sh", "-c", tree.format("/vault", " ".join(FOLDERS.values()))).output
     assert here == there
     assert len(here.splitlines()) >= 10
     assert sites.backup("drbackup", "offsite", "--all").exit_code == 0
@@ -437,21 +431,14 @@ def test_an_archive_that_stands_still_although_nothing_fails_is_told(sites: Site
 
 @pytest.mark.usefixtures("night")
 def test_a_busy_server_is_not_behind(sites: Sites) -> None:
-    stop = threading.Event()
-
-    def switch() -> None:
+    def switch(stop: threading.Event) -> None:
         for _ in range(10):  # each takes 16 MB in the archive and in the vault
             ask(sites, "SELECT pg_switch_wal() FROM pg_create_restore_point('busy')")
             if stop.wait(0.3):
                 return
 
-    thread = threading.Thread(target=switch)
-    thread.start()
-    try:
+    with beside(switch):
         assert "wal" not in verified(sites)
-    finally:
-        stop.set()
-        thread.join()
 
 
 SEALED = """

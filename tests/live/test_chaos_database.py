@@ -29,6 +29,7 @@ from chaos.watchdog import Watchdog
 from plan.errors import UserError
 from stack.stack import Stack
 from stack.wait import NotReached, wait_until
+from tests.live.beside import beside
 from tests.live.small_stack import WITH_DATABASE, small_stack
 
 pytestmark = pytest.mark.live
@@ -53,9 +54,8 @@ def connect(stack: Stack) -> psycopg.Connection[tuple[int]]:
 def writing(stack: Stack) -> Iterator[list[float]]:
     """A client that writes one sale after the other and reconnects by itself; yields when each was committed."""
     committed: list[float] = []
-    done = threading.Event()
 
-    def write() -> None:
+    def write(done: threading.Event) -> None:
         while not done.is_set():
             try:
                 with connect(stack) as client:
@@ -67,14 +67,9 @@ def writing(stack: Stack) -> Iterator[list[float]]:
             except (psycopg.Error, LookupError):
                 done.wait(0.1)
 
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
+    with beside(write):
         wait_until(lambda: committed, timeout_s=30, what="the first sale")
         yield committed
-    finally:
-        done.set()
-        thread.join()
 
 
 def heal_from_the_journal(stack: Stack) -> None:

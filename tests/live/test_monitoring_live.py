@@ -20,6 +20,7 @@ from chaos.kill_process import KillProcess
 from measure.notifications import Notifications, firing
 from stack.stack import Stack
 from stack.wait import wait_until
+from tests.live.beside import beside
 from tests.live.whole_stack import whole_stack
 
 pytestmark = pytest.mark.live
@@ -40,9 +41,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def readers(stack: Stack) -> Iterator[None]:
     """Some forty summaries a second, for as long as the tests run: what is nobody's question is nobody's alarm."""
-    stop = threading.Event()
 
-    def read() -> None:
+    def read(stop: threading.Event) -> None:
         with httpx.Client(base_url=stack.url("edge", 80), headers=KEY, timeout=5, trust_env=False) as client:
             # At no fixed distance: whoever asks while the same is being asked shares the answer, and would ever after.
             while not stop.wait(random.uniform(0, 0.2)):
@@ -51,13 +51,8 @@ def readers(stack: Stack) -> Iterator[None]:
                 except httpx.HTTPError:
                     continue  # that is what the tests are about
 
-    threads = [threading.Thread(target=read) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    yield
-    stop.set()
-    for thread in threads:
-        thread.join()
+    with beside(read, threads=4):
+        yield
 
 
 @pytest.fixture

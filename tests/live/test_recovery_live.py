@@ -31,6 +31,7 @@ from recovery.operator import Operator
 from recovery.standby import stand_by
 from stack.stack import Stack
 from stack.wait import wait_until
+from tests.live.beside import beside
 from tests.live.whole_stack import whole_stack
 
 pytestmark = pytest.mark.live
@@ -201,22 +202,16 @@ def test_a_cache_that_is_not_full_is_never_cleared(
 @contextmanager
 def always_there(stack: Stack, key: str, value: str) -> Iterator[None]:
     """A key that is put back whenever the dashboard, for which Redis once took too long, has made it anew."""
-    stop = threading.Event()
 
-    def keep() -> None:
+    def keep(stop: threading.Event) -> None:
         with direct_redis(stack) as client:
             while not stop.wait(0.05):
                 client.set(key, value)
 
     with direct_redis(stack) as client:
         client.set(key, value)
-    keeper = threading.Thread(target=keep)
-    keeper.start()
-    try:
+    with beside(keep):
         yield
-    finally:
-        stop.set()
-        keeper.join()
 
 
 def test_a_summary_that_is_stale_is_no_rebuilt_cache(

@@ -21,7 +21,7 @@ from drbackup.settings import Settings
 from drbackup.status import remembered
 from drbackup.vault import Vault
 from drbackup.verify_wal import route_of
-from drbackup.wal import NoWay, check_segment, take_stock
+from drbackup.wal import NoWay, Segment, check_segment, take_stock
 
 WAL = "wal"
 
@@ -133,21 +133,23 @@ def _other_content(vault: Vault, archived: list[Path]) -> list[str]:
 def _rolled_forward(settings: Settings) -> tuple[list[Path], list[str]]:
     """The archived log that some base is rolled forward by, whole segments alone; and what is wrong with which."""
     log = take_stock([settings.wal_archive])
-    found: dict[str, Path] = {}
-    bad: dict[str, str] = {}
+    # Most are on the way of many bases: each is looked at once.
+    wanted: set[tuple[Segment, str | None]] = set()
     for base in layout.listing(settings.root, "base"):
-        if base.manifest is None:
-            continue
-        with suppress(NoWay):
-            for each in route_of(base.manifest, log).segments:
-                if each.partial or each.left is not None:
-                    continue  # the receiver's own; or undone in part
-                try:
-                    check_segment(each, log, base.manifest.system_identifier)
-                    found[each.name] = each.path
-                except NoWay as error:
-                    bad[each.name] = f"in this site's archive {error}: it is not sent"
-    return [found[name] for name in sorted(found)], list(bad.values())
+        if base.manifest:
+            with suppress(NoWay):
+                segments = route_of(base.manifest, log).segments
+                wanted |= {(each, base.manifest.system_identifier) for each in segments}
+    found, bad = set(), []
+    for each, system in sorted(wanted, key=lambda pair: (pair[0].name, pair[1] or "")):
+        if each.partial or each.left is not None:
+            continue  # the receiver's own; or undone in part
+        try:
+            check_segment(each, log, system)
+            found.add(each.path)
+        except NoWay as error:
+            bad.append(f"in this site's archive {error}: it is not sent")
+    return sorted(found), bad
 
 
 def files_of(backup: Backup) -> dict[str, tuple[int, str]]:

@@ -11,6 +11,7 @@ where its page ends, and carries a CRC-32C of itself.
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,13 +22,11 @@ PAGE = 8192
 _PAGE_HEADER = struct.Struct("=HHIQI")  # magic, info, timeline, position, rest of a record
 _SHORT, _LONG = 24, 40  # bytes of a page's header
 _IS_LONG = 0x0002
-_RECORD = struct.Struct(
-    "=IIQBBHI"
-)  # length, transaction, position of the one before, info, manager, nothing, CRC
+# Length, transaction, position of the one before, info, manager, nothing, CRC.
+_RECORD = struct.Struct("=IIQBBHI")
 _CRC_AT = 20
-_LONGEST = (
-    1 << 18
-)  # bytes: a longer one is passed over, since it takes long to check; those before it tell as well
+# Bytes: a longer one is passed over, since it takes long to check; those before it tell as well.
+_LONGEST = 1 << 18
 _ALIGNED = 8
 _CASTAGNOLI = 0x82F63B78
 
@@ -63,8 +62,6 @@ def least_end(segments: Sequence[Segment], segment_size: int) -> int:
         for begins in reversed(range(page.begins, PAGE, _ALIGNED)):
             if end := _end_of_record(page, begins, behind):
                 return end
-        if behind and behind[0].at != page.at + PAGE:
-            behind = []  # no record goes through what is damaged
         behind = [page, *behind][: _LONGEST // PAGE + 1]
     return 0
 
@@ -87,21 +84,18 @@ def _from_the_end(segments: Sequence[Segment], segment_size: int) -> Iterator[_P
 def _end_of_record(page: _Page, begins: int, behind: Sequence[_Page]) -> int:
     """The position at which the record ends that begins there; 0 where none does, or not a whole one.
 
-    :param behind: the pages that follow, in order; no further than they follow without a gap.
+    :param behind: pages that follow, in order. No record goes through one that is not among them.
     """
-    head = page.data[begins : begins + _RECORD.size]
-    length = int.from_bytes(head[:4], "little")
+    length = int.from_bytes(page.data[begins : begins + 4], "little")
     if not _RECORD.size <= length <= _LONGEST:
         return 0
     record, end = page.data[begins : begins + length], page.at + begins + length
-    at = page.at
-    for following in behind:
-        if len(record) == length or following.at != at + PAGE:
+    for at, following in zip(itertools.count(page.at + PAGE, PAGE), behind, strict=False):
+        if len(record) == length or following.at != at:
             break
         rest = length - len(record)
         record += following.data[following.begins : following.begins + rest]
-        end = following.at + following.begins + rest
-        at = following.at
+        end = at + following.begins + rest
     if len(record) < length:
         return 0
     _, _, before, _, _, nothing, crc = _RECORD.unpack_from(record)
